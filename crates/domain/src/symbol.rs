@@ -1,0 +1,154 @@
+//! Currencies, canonical symbols, exchanges and modes.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+use std::str::FromStr;
+
+/// Why a text is no currency or symbol.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SymbolError {
+    /// Empty, too long or with characters that no exchange uses.
+    #[error("{0:?} is not a currency code (1 to 15 bytes, no spaces or separators)")]
+    Currency(String),
+    /// Not `BASE/QUOTE`.
+    #[error("{0:?} is not a symbol; write BASE/QUOTE, as BTC/USDT")]
+    Symbol(String),
+}
+
+const CODE_BYTES: usize = 15;
+
+/// A currency code. Up to 15 bytes of UTF-8: real listings are not always ASCII.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Currency {
+    bytes: [u8; CODE_BYTES],
+    len: u8,
+}
+
+impl Currency {
+    /// The code.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.len as usize]).unwrap_or_default()
+    }
+}
+
+impl FromStr for Currency {
+    type Err = SymbolError;
+    fn from_str(text: &str) -> Result<Self, SymbolError> {
+        let bad = |c: char| c.is_whitespace() || c.is_control() || "/-_:,\"'\\<>&".contains(c);
+        if text.is_empty() || text.len() > CODE_BYTES || text.contains(bad) {
+            return Err(SymbolError::Currency(text.chars().take(40).collect()));
+        }
+        let mut bytes = [0; CODE_BYTES];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(Self { bytes, len: text.len() as u8 })
+    }
+}
+
+/// `BASE/QUOTE` in canonical codes (Luno's XBT is BTC).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Symbol {
+    /// What is bought and sold.
+    pub base: Currency,
+    /// What it is paid with.
+    pub quote: Currency,
+}
+
+impl FromStr for Symbol {
+    type Err = SymbolError;
+    fn from_str(text: &str) -> Result<Self, SymbolError> {
+        let (base, quote) = text
+            .split_once('/')
+            .ok_or_else(|| SymbolError::Symbol(text.chars().take(40).collect()))?;
+        Ok(Self { base: base.parse()?, quote: quote.parse()? })
+    }
+}
+
+macro_rules! as_text {
+    ($t:ty, $show:expr) => {
+        impl fmt::Display for $t {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let show: fn(&$t, &mut fmt::Formatter<'_>) -> fmt::Result = $show;
+                show(self, f)
+            }
+        }
+        impl fmt::Debug for $t {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+        impl Serialize for $t {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.collect_str(self)
+            }
+        }
+        impl<'de> Deserialize<'de> for $t {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+                text.parse().map_err(de::Error::custom)
+            }
+        }
+    };
+}
+as_text!(Currency, |c, f| f.pad(c.as_str()));
+as_text!(Symbol, |s, f| f.pad(&format!("{}/{}", s.base, s.quote)));
+
+/// A supported exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exchange {
+    /// Binance spot.
+    Binance,
+    /// KuCoin spot.
+    Kucoin,
+    /// Luno.
+    Luno,
+}
+
+impl Exchange {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::Binance, Self::Kucoin, Self::Luno];
+
+    /// Its name in configuration, HTTP and storage.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Binance => "binance",
+            Self::Kucoin => "kucoin",
+            Self::Luno => "luno",
+        }
+    }
+
+    /// The exchange of this name, if it is a supported one.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|e| e.name() == name)
+    }
+}
+
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Simulated or real money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Orders go to the simulated exchange.
+    Paper,
+    /// Orders go to the exchange.
+    Live,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_are_base_slash_quote_in_any_script() {
+        let symbol: Symbol = "币安人生/USDT".parse().unwrap();
+        assert_eq!(symbol.to_string(), "币安人生/USDT");
+        for bad in ["BTCUSDT", "/USDT", "BTC/", "BTC/US DT", "A/B/C", "BTC-USDT"] {
+            assert!(bad.parse::<Symbol>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Connectors of Binance, KuCoin and Luno.

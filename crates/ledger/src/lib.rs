@@ -1,0 +1,1 @@
+//! Double entry, wallets, reservations, lots and positions.

@@ -1,0 +1,1 @@
+//! Order book, bars, indicators, freshness and data grade.

@@ -1,0 +1,1 @@
+//! Pre-trade checks; alone can make an approved order.

@@ -1,0 +1,1 @@
+//! Local exchange servers that speak the real protocols.

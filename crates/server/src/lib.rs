@@ -1,0 +1,1 @@
+//! HTTP, SSE, WebSocket, sign-in, metrics and the page.

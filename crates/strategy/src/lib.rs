@@ -1,0 +1,1 @@
+//! The strategies and the schemas of their parameters.

@@ -4,6 +4,10 @@
 //! Main types: [`Book`], [`BarBuilder`], [`IndicatorSet`]. Deliberately absent: wire formats,
 //! sockets, clocks.
 
+pub mod bars;
 mod book;
+pub mod indicators;
 
+pub use bars::{BarBuilder, BarCounts, PrintIds};
 pub use book::Book;
+pub use indicators::{IndicatorSet, IndicatorSpec, Slot};

@@ -1,7 +1,7 @@
 //! Grid: buys rest under the price, what a level bought rests for sale one line higher.
 
 use crate::{Action, Actions, Context, Grid, GridRange, OwnFill, Spacing};
-use domain::{Instrument, Price, Rate, Round, Side};
+use domain::{ExitReason, Instrument, OrderPurpose, Price, Rate, Round, Side};
 use serde::{Deserialize, Serialize};
 
 /// Range and levels of a grid. Level `n` buys at line `n` and sells at line `n + 1`.
@@ -137,8 +137,9 @@ pub(crate) fn on_fill(
 ) -> Actions {
     let mut actions = Actions::new();
     let Some(range) = state.range else { return actions };
-    if fill.level >= params.levels {
-        return actions;
+    let is_protective = matches!(fill.purpose, OrderPurpose::Exit(r) if r != ExitReason::Signal);
+    if fill.level >= params.levels || is_protective {
+        return actions; // protective exits belong to no level; `on_flat` follows
     }
     let lines = Lines { params, instrument: context.instrument, range };
     let bit = 1 << fill.level;

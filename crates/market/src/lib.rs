@@ -1,4 +1,6 @@
 //! Order book, bars, indicators, freshness and data grade.
+//!
+//! Everything is driven by events in exchange time and keeps no clock of its own.
 
 pub mod bars;
 pub mod indicators;

@@ -1,4 +1,5 @@
 //! Bars: boundaries, gaps, late prints, a stop in between, and a naive model.
+#![allow(clippy::unwrap_used)] // a panic is how a test says no
 
 use domain::{Bar, Price, Print, Quantity, Side, Span, Timeframe, Timestamp};
 use market::{BarBuilder, PrintIds};
@@ -271,6 +272,7 @@ proptest! {
         prop_assert!(bars.windows(2).all(|w| w[0].open_at < w[1].open_at));
         let second = |b: &Bar| b.open_at == b.open_at.floor(Span::from_secs(1));
         prop_assert!(bars.iter().all(second));
-        prop_assert!(bars.iter().all(|b| b.low <= b.open.min(b.close) && b.high >= b.open.max(b.close)));
+        let whole = |b: &Bar| b.low <= b.open.min(b.close) && b.high >= b.open.max(b.close);
+        prop_assert!(bars.iter().all(whole));
     }
 }

@@ -1,4 +1,5 @@
 //! Indicators against TA-Lib's own figures and against naive models.
+#![allow(clippy::unwrap_used)] // a panic is how a test says no
 
 use domain::{Bar, Price, Quantity, Timestamp};
 use market::{IndicatorSet, IndicatorSpec, Slot};

@@ -107,7 +107,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn any_market_gives_wishes_that_can_be_ordered(params in any_params(), ticks in market(900..1_000)) {
+    fn any_market_gives_wishes_that_can_be_ordered(
+        params in any_params(), ticks in market(900..1_000)
+    ) {
         let mut rig = Rig::new(params);
         for (n, tick) in ticks.iter().enumerate() {
             let actions = step(&mut rig, tick);

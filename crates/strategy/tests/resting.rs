@@ -39,6 +39,10 @@ fn grid_lines_are_on_ticks_and_geometric_ones_keep_their_ratio() {
     let given = r#"{"lower": "100.02", "upper": "200.09", "levels": 2}"#;
     let mut rig = Rig::new(params(Kind::Grid, given));
     assert_eq!(words(&rig.close(20_500)), ["b0@10000", "b1@14145"]);
+    let given = r#"{"lower": 100, "upper": "146.41", "levels": 4}"#;
+    let mut rig = Rig::new(params(Kind::Grid, given));
+    let want = ["b0@10000", "b1@11000", "b2@12100", "b3@13310"];
+    assert_eq!(words(&rig.close(14_000)), want);
 }
 
 #[test]

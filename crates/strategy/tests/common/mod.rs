@@ -1,5 +1,5 @@
 //! A market in miniature: bars through the shared indicators into one strategy.
-#![allow(dead_code)] // each test binary uses a part of it
+#![allow(dead_code, clippy::unwrap_used)] // each test binary uses a part of it
 
 use domain::{
     Bar, Exchange, FeeSchedule, Instrument, InstrumentStatus, OrderPurpose, ParamValue, Price,

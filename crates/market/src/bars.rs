@@ -171,7 +171,7 @@ impl BarBuilder {
             return true;
         };
         if print.id <= last {
-            return self.fills_gap(print.id);
+            return self.fills_gap(print.id, deliver);
         }
         if self.ids == PrintIds::Contiguous && print.id > last + 1 {
             self.counts.gaps += 1;
@@ -186,16 +186,21 @@ impl BarBuilder {
         if self.timeframe == Timeframe::Trade {
             return; // every print is whole by itself
         }
-        if self.gaps.len() >= GAPS_MAX {
-            self.give_up(deliver);
-        }
         self.gaps.push(gap);
+        self.bound_gaps(deliver);
     }
 
-    fn fills_gap(&mut self, id: u64) -> bool {
+    fn bound_gaps(&mut self, deliver: &mut impl FnMut(Bar)) {
+        if self.gaps.len() > GAPS_MAX {
+            self.give_up(deliver);
+        }
+    }
+
+    fn fills_gap(&mut self, id: u64, deliver: &mut impl FnMut(Bar)) -> bool {
         let Some(at) = self.gaps.iter().position(|g| g.holds(id)) else { return false };
         let [before, after] = self.gaps.swap_remove(at).split(id);
         self.gaps.extend([before, after].into_iter().filter(|g| !g.is_empty()));
+        self.bound_gaps(deliver); // an exchange that answers in disorder
         true
     }
 

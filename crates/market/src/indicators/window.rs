@@ -55,6 +55,10 @@ impl Step for Mean {
     }
 }
 
+/// Farthest from the origin that a close counts: with the longest period the sums then fit into
+/// 128 bits. More than 10¹⁴ price units, beyond what trades.
+const DISTANCE_MAX: i64 = 1 << 47;
+
 /// Standard deviation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Spread {
@@ -73,8 +77,7 @@ impl Spread {
 impl Step for Spread {
     fn step(&mut self, bar: &Bar) -> f64 {
         let origin = *self.origin.get_or_insert(bar.close.0);
-        // Wrapping twice is exact where the result fits: sum of squares of a window below 2^127.
-        let distance = bar.close.0 - origin;
+        let distance = (bar.close.0 - origin).clamp(-DISTANCE_MAX, DISTANCE_MAX);
         self.squares += square(distance);
         if let Some(left) = self.window.push(distance) {
             self.squares -= square(left);
@@ -82,12 +85,9 @@ impl Step for Spread {
         if !self.window.is_full() {
             return f64::NAN;
         }
-        let n = f64::from(self.window.period);
-        let spread = i128::from(self.window.period)
-            .checked_mul(self.squares)
-            .zip(self.window.sum.checked_mul(self.window.sum))
-            .map_or(f64::NAN, |(a, b)| (a - b) as f64);
-        spread.sqrt() / n
+        let (n, sum) = (i128::from(self.window.period), self.window.sum);
+        let spread = n * self.squares - sum * sum;
+        (spread as f64).sqrt() / f64::from(self.window.period)
     }
 }
 

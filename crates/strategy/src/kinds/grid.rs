@@ -1,8 +1,9 @@
 //! Grid: buys rest under the price, what a level bought rests for sale one line higher.
 
 use crate::{Action, Actions, Context, Grid, GridRange, OwnFill, Spacing};
-use domain::{Instrument, Price, Rate, Round, Side};
+use domain::{ExitReason, Instrument, OrderPurpose, Price, Rate, Round, Side};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 /// Range and levels of a grid. Level `n` buys at line `n` and sells at line `n + 1`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,30 +32,33 @@ impl Levels {
     }
 }
 
-/// The lines of a grid on its instrument.
-struct Lines<'a> {
-    params: &'a Grid,
-    instrument: &'a Instrument,
-    range: (Price, Price),
-}
+/// The lines of a grid on its instrument, lowest first.
+struct Lines(SmallVec<[Price; 51]>);
 
-impl Lines<'_> {
+impl Lines {
     /// Always on a tick, rounded down: a buy is then never dearer than meant.
-    fn price(&self, line: u16) -> Price {
-        let (Price(lower), Price(upper)) = self.range;
-        let levels = self.params.levels;
-        let raw = match self.params.spacing {
-            _ if line >= levels => upper,
+    fn new(params: &Grid, instrument: &Instrument, (lower, upper): (Price, Price)) -> Self {
+        let levels = params.levels.max(1);
+        let ratio = libm::pow(upper.0 as f64 / lower.0 as f64, 1.0 / f64::from(levels));
+        let mut exact = lower.0 as f64;
+        let raw = (0..levels).map(|line| match params.spacing {
             Spacing::Arithmetic => {
-                let rise = i128::from(upper - lower) * i128::from(line) / i128::from(levels);
-                lower + rise as i64 // at most `upper - lower`
+                let rise = i128::from(upper.0 - lower.0) * i128::from(line) / i128::from(levels);
+                lower.0 + rise as i64 // at most `upper - lower`
             }
             Spacing::Geometric => {
-                let share = f64::from(line) / f64::from(levels);
-                (lower as f64 * libm::pow(upper as f64 / lower as f64, share)) as i64
+                // Nearest, or a line meant for a tick would fall to the one under it.
+                let price = exact.round() as i64;
+                exact *= ratio;
+                price
             }
-        };
-        self.instrument.on_tick(Price(raw), Side::Buy)
+        });
+        let raw = raw.chain([upper.0]);
+        Self(raw.map(|p| instrument.on_tick(Price(p), Side::Buy)).collect())
+    }
+
+    fn price(&self, line: u16) -> Price {
+        self.0.get(usize::from(line)).copied().unwrap_or_default()
     }
 
     /// A level that earns something: on a coarse tick two lines may fall together.
@@ -79,7 +83,7 @@ pub(crate) fn on_bar(params: &Grid, state: &mut Levels, context: &Context<'_>) -
         actions.push(Action::WithdrawAll);
     }
     let Some(range) = state.range else { return actions };
-    let lines = Lines { params, instrument: context.instrument, range };
+    let lines = Lines::new(params, context.instrument, range);
     let price = context.bid.unwrap_or(context.bar.close).min(context.bar.close);
     for level in 0..params.levels {
         if Levels::has(state.held, level) {
@@ -137,10 +141,11 @@ pub(crate) fn on_fill(
 ) -> Actions {
     let mut actions = Actions::new();
     let Some(range) = state.range else { return actions };
-    if fill.level >= params.levels {
-        return actions;
+    let is_protective = matches!(fill.purpose, OrderPurpose::Exit(r) if r != ExitReason::Signal);
+    if fill.level >= params.levels || is_protective {
+        return actions; // protective exits belong to no level; `on_flat` follows
     }
-    let lines = Lines { params, instrument: context.instrument, range };
+    let lines = Lines::new(params, context.instrument, range);
     let bit = 1 << fill.level;
     match fill.side {
         Side::Buy if fill.order_complete => {
@@ -174,7 +179,7 @@ pub(crate) fn explain(params: &Grid, state: &Levels, context: &Context<'_>) -> S
     let Some((lower, upper)) = state.range else {
         return "grid starts at the next bar that may enter".to_owned();
     };
-    let lines = Lines { params, instrument: context.instrument, range: (lower, upper) };
+    let lines = Lines::new(params, context.instrument, (lower, upper));
     let close = context.bar.close;
     let resting = (0..params.levels)
         .filter(|l| !Levels::has(state.held, *l))

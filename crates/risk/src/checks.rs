@@ -6,7 +6,7 @@
 use crate::{OrderIntent, Snapshot};
 use domain::{
     Amount, Instrument, InstrumentStatus, Lifecycle, OrderKind, Price, Quantity, Rate, Refusal,
-    Round, Side,
+    Round, Side, StrategyKind,
 };
 
 /// One check.
@@ -384,8 +384,11 @@ fn max_notional(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
 
 fn edge(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     let Some(edge_bp) = s.edge_bp else { return Ok(()) };
-    let fees = s.instrument.fees.maker.max(Rate::ZERO).to_f64() * 2e4;
-    // Kinds that state an edge trade passively: they earn the spread rather than pay it.
-    let cost_bp = fees;
+    let round_trip_bp = |rate: Rate| rate.max(Rate::ZERO).to_f64() * 2e4;
+    let cost_bp = match s.strategy {
+        // These rest on both sides: they earn the spread rather than pay it.
+        StrategyKind::Grid | StrategyKind::MarketMaking => round_trip_bp(s.instrument.fees.maker),
+        _ => round_trip_bp(s.instrument.fees.taker) + s.book.spread_bp().unwrap_or_default(),
+    };
     if edge_bp > cost_bp { Ok(()) } else { Err(Refusal::EdgeTooSmall { edge_bp, cost_bp }) }
 }

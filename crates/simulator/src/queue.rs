@@ -102,6 +102,10 @@ impl Queues {
         self.levels.is_empty()
     }
 
+    pub(crate) fn count(&self) -> u32 {
+        self.levels.values().map(|level| level.len() as u32).sum()
+    }
+
     pub(crate) fn push(&mut self, order: Resting) {
         self.levels.entry(order.price).or_default().push(order);
     }

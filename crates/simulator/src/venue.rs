@@ -173,6 +173,16 @@ impl Venue {
         self.messages.is_empty() && self.bids.is_empty() && self.asks.is_empty()
     }
 
+    /// No level of the book carries a take of this account.
+    pub fn has_taken_nothing(&self) -> bool {
+        self.taken.is_empty()
+    }
+
+    /// Orders that rest here.
+    pub fn open_count(&self) -> u32 {
+        self.bids.count() + self.asks.count()
+    }
+
     /// Best price of our resting orders on a side.
     pub fn own_best(&self, side: Side) -> Option<Price> {
         self.queues(side).best(side)

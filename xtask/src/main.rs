@@ -1,2 +1,45 @@
-//! Tasks.
-fn main() {}
+//! `cargo xtask test | lint | arrows | docs`: the one place that knows how the workspace is
+//! checked. The continuous integration calls `test` and nothing else.
+
+mod arrows;
+mod flags;
+mod rules;
+mod source;
+mod steps;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use steps::Report;
+
+const USAGE: &str = "usage: cargo xtask COMMAND
+  test    everything: rules, format, lints, all tests, documentation tables
+  lint    rules, format and lints only
+  arrows  which room may use which, read from the manifests
+  docs    write the tables of docs/ anew";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let root = root();
+    let mut report = Report::default();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["test"] => {
+            steps::lint(&root, &mut report);
+            steps::test(&root, &mut report);
+        }
+        ["lint"] => steps::lint(&root, &mut report),
+        ["arrows"] => report.check("arrows", arrows::check(&root)),
+        ["docs"] => steps::docs(&root, &mut report),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    }
+    println!("{report}");
+    if report.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The workspace, wherever the command was started.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("the manifest lies one directory below the root").to_owned()
+}

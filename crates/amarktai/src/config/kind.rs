@@ -79,8 +79,8 @@ fn plain<T: fmt::Display>(value: &T) -> Shown {
     Shown::Plain(value.to_string())
 }
 
-fn list<T: fmt::Display>(values: &Vec<T>) -> Shown {
-    Shown::List(values.iter().map(T::to_string).collect())
+fn list<T: fmt::Display, L: AsRef<[T]>>(values: &L) -> Shown {
+    Shown::List(values.as_ref().iter().map(T::to_string).collect())
 }
 
 /// Items read one by one, each once.

@@ -245,7 +245,8 @@ fn a_bad_value_is_refused_even_where_a_higher_layer_covers_it() {
 #[test]
 fn every_flag_flips_in_every_spelling_and_changes_nothing_else() {
     let base = Config::load(&Sources::default()).unwrap().flags;
-    let flags: [(&str, fn(&Flags) -> bool); 9] = [
+    type Read = fn(&Flags) -> bool;
+    let flags: [(&str, Read); 9] = [
         ("ENABLE_TRADING", Flags::is_trading_enabled),
         ("ENABLE_PAPER_TRADING", Flags::is_paper_trading_enabled),
         ("ENABLE_AUTOPILOT", Flags::is_autopilot_enabled),

@@ -68,6 +68,10 @@ fn room(path: &Path, name: &str, allowed: &[&str], wrong: &mut Vec<String>) {
             wrong.push(format!("{name} may not use {used}"));
         }
     }
+    let takes_lints = manifest.get("lints").and_then(|l| l.get("workspace"));
+    if takes_lints.and_then(toml::Value::as_bool) != Some(true) {
+        wrong.push(format!("{name} does not take the workspace's lints, which forbid unsafe"));
+    }
     if PURE.contains(&name) {
         let impure = names(&manifest, &["dependencies", "build-dependencies"]);
         for used in impure.iter().filter(|n| IMPURE.contains(&n.as_str())) {
@@ -97,10 +101,20 @@ fn names(manifest: &toml::Table, tables: &[&str]) -> BTreeSet<String> {
 mod tests {
     use super::*;
 
+    const LINTS: &str = "[lints]\nworkspace = true\n";
+
     fn workspace(name: &str, manifest: &str) -> Vec<String> {
         let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(root.path().join("crates").join(name)).unwrap();
-        std::fs::write(root.path().join("crates").join(name).join("Cargo.toml"), manifest).unwrap();
+        for (path, text) in [
+            (format!("crates/{name}"), manifest),
+            ("tests".to_owned(), LINTS),
+            ("benches".to_owned(), LINTS),
+            ("xtask".to_owned(), LINTS),
+        ] {
+            let directory = root.path().join(path);
+            std::fs::create_dir_all(&directory).unwrap();
+            std::fs::write(directory.join("Cargo.toml"), text).unwrap();
+        }
         check(root.path())
     }
 
@@ -116,7 +130,7 @@ mod tests {
             ("helpers", "", "crates/helpers is not in the table"),
         ];
         for (name, manifest, expected) in table {
-            let found = workspace(name, manifest);
+            let found = workspace(name, &format!("{LINTS}{manifest}"));
             assert_eq!(found.len(), 1, "{name}: {found:?}");
             assert!(found[0].contains(expected), "{found:?} lacks {expected}");
         }
@@ -124,7 +138,16 @@ mod tests {
 
     #[test]
     fn arrows_of_the_table_are_taken() {
-        assert!(workspace("risk", "[dependencies]\nledger = {}\nserde = \"1\"").is_empty());
-        assert!(workspace("engine", "[dev-dependencies]\nrand = \"0.9\"").is_empty());
+        for (name, manifest) in [
+            ("risk", "[dependencies]\nledger = {}\nserde = \"1\""),
+            ("engine", "[dev-dependencies]\nrand = \"0.9\""),
+        ] {
+            assert!(workspace(name, &format!("{LINTS}{manifest}")).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_room_without_the_common_lints_is_named() {
+        assert!(workspace("ledger", "")[0].contains("does not take the workspace's lints"));
     }
 }

@@ -1,7 +1,7 @@
 //! Each flag of the product has exactly one reader: the earlier prototype's safety flags were
 //! mostly read by nobody, so this is counted instead of believed.
 
-use crate::source::{code, is_test, product_lines, rust_files};
+use crate::source::{is_test, product_lines, rust_files};
 use std::path::Path;
 
 /// Where the accessors are defined; a call there is no reader.
@@ -74,7 +74,7 @@ fn readers(path: &str, text: &str, name: &str) -> Vec<String> {
     let call = [format!(".{name}("), format!("Flags::{name}")];
     product_lines(text)
         .into_iter()
-        .filter(|(_, line)| call.iter().any(|c| code(line).contains(c)))
+        .filter(|(_, line)| call.iter().any(|c| line.contains(c)))
         .map(|(number, _)| format!("{path}:{number}"))
         .collect()
 }

@@ -25,11 +25,12 @@ pub(crate) fn is_test(path: &Path) -> bool {
     in_directory("tests") || stem == "tests" || stem.ends_with("_tests")
 }
 
-/// The lines outside `#[cfg(test)]` modules, with their numbers. Leans on rustfmt, which ends a
-/// block with a brace at the indentation of its first line.
-pub(crate) fn product_lines(text: &str) -> Vec<(usize, &str)> {
+/// The lines of code outside `#[cfg(test)]` modules, with their numbers. Leans on rustfmt, which
+/// ends a block with a brace at the indentation of its first line.
+pub(crate) fn product_lines(text: &str) -> Vec<(usize, String)> {
+    let code = code_lines(text);
     let mut lines = Vec::new();
-    let mut rest = text.lines().enumerate().map(|(i, line)| (i + 1, line));
+    let mut rest = code.into_iter().enumerate().map(|(i, line)| (i + 1, line));
     while let Some((number, line)) = rest.next() {
         if line.trim() != "#[cfg(test)]" {
             lines.push((number, line));
@@ -44,23 +45,49 @@ pub(crate) fn product_lines(text: &str) -> Vec<(usize, &str)> {
     lines
 }
 
-/// A line without its texts and its comment.
-pub(crate) fn code(line: &str) -> String {
-    let mut code = String::new();
-    let mut characters = line.chars().peekable();
-    let mut is_text = false;
-    while let Some(c) = characters.next() {
-        match c {
-            '\\' if is_text => drop(characters.next()),
-            // A quote as a character, '"', opens no text.
-            '"' if code.ends_with('\'') && characters.peek() == Some(&'\'') => {}
-            '"' => is_text = !is_text,
-            '/' if !is_text && characters.peek() == Some(&'/') => break,
-            _ if is_text => {}
-            _ => code.push(c),
+/// Every line without its texts, also those that run over several lines, and without comments.
+pub(crate) fn code_lines(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    // The end of the text that is open: a quote, for raw texts with its hashes.
+    let mut open: Option<String> = None;
+    for line in text.lines() {
+        let mut code = String::new();
+        let mut rest = line;
+        while let Some(c) = rest.chars().next() {
+            rest = match &open {
+                Some(end) if rest.starts_with(end.as_str()) => {
+                    let after = &rest[end.len()..];
+                    open = None;
+                    after
+                }
+                Some(end) if c == '\\' && end.len() == 1 => skip(rest, 2),
+                Some(_) => skip(rest, 1),
+                None if rest.starts_with("//") => "",
+                None if rest.starts_with("'\"'") => &rest[3..],
+                None if c == '"' => {
+                    open = Some(format!("\"{}", hashes(&code)));
+                    &rest[1..]
+                }
+                None => {
+                    code.push(c);
+                    skip(rest, 1)
+                }
+            };
         }
+        lines.push(code);
     }
-    code
+    lines
+}
+
+fn skip(text: &str, characters: usize) -> &str {
+    text.char_indices().nth(characters).map_or("", |(at, _)| &text[at..])
+}
+
+/// The hashes of a raw text that begins behind this code.
+fn hashes(code: &str) -> String {
+    let before = code.trim_end_matches('#');
+    let is_raw = before.ends_with('r') && code.len() > before.len();
+    if is_raw { "#".repeat(code.len() - before.len()) } else { String::new() }
 }
 
 /// A whole word, not a part of a longer name.
@@ -74,16 +101,24 @@ mod tests {
 
     #[test]
     fn texts_and_comments_are_no_code() {
-        assert_eq!(code("let a = \"x.unwrap() // \\\" y\"; // z"), "let a = ; ");
-        assert_eq!(code("if c == '\"' { a } // b"), "if c == '' { a } ");
-        assert_eq!(code("/// a.unwrap()"), "");
+        let table = [
+            ("let a = \"x.unwrap() // \\\" y\"; // z", "let a = ; "),
+            ("if c == '\"' { a } // b", "if c ==  { a } "),
+            ("/// a.unwrap()", ""),
+            ("a(\"one\nunsafe \\\n two\") b", "a(\n\n) b"),
+            ("a(r#\"x \" unsafe\"#) b", "a(r#) b"),
+            ("\"ends\\\\\" a", " a"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(code_lines(text).join("\n"), expected, "{text}");
+        }
     }
 
     #[test]
     fn test_modules_are_left_out_and_what_follows_is_not() {
         let text = "a\n#[cfg(test)]\nmod tests {\n    b\n}\nc\n#[cfg(test)]\nmod other;\nd";
-        let lines: Vec<_> = product_lines(text).into_iter().collect();
-        assert_eq!(lines, [(1, "a"), (6, "c"), (9, "d")]);
+        let expected = [(1, "a"), (6, "c"), (9, "d")].map(|(n, line)| (n, line.to_owned()));
+        assert_eq!(product_lines(text), expected);
     }
 
     #[test]

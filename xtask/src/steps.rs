@@ -64,11 +64,16 @@ fn cargo(root: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Rules, format, lints.
-pub(crate) fn lint(root: &Path, report: &mut Report) {
+/// What is read from the tree, without compiling it.
+pub(crate) fn rules(root: &Path, report: &mut Report) {
     report.check("arrows", arrows::check(root));
     report.check("rules", rules::check(root));
     report.check("flags", flags::check(root));
+}
+
+/// Rules, format, lints.
+pub(crate) fn lint(root: &Path, report: &mut Report) {
+    rules(root, report);
     report.command("format", &mut cargo(root, &["fmt", "--all", "--check"]));
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     report.command("lints", &mut cargo(root, &clippy));

@@ -7,11 +7,11 @@ use std::process::{Command, Output};
 fn amarktai(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_amarktai"));
     command.current_dir(directory).args(arguments).env_clear().envs(variables.iter().copied());
-    command.output().unwrap()
+    command.output().expect("the binary was built")
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[test]

@@ -14,19 +14,19 @@ fn page(name: &str) -> PathBuf {
 
 /// The page's table is the given one; with `UPDATE_DOCS` it is made so.
 fn keep(name: &str, table: &str) {
-    let text = std::fs::read_to_string(page(name)).unwrap();
+    let text = std::fs::read_to_string(page(name)).expect("the page exists");
     let (before, rest) = text.split_once(BEGIN).expect("the page has the beginning of a table");
     let (_, after) = rest.split_once(END).expect("the page has the end of a table");
     let expected = format!("{before}{BEGIN}\n{table}{END}{after}");
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(page(name), &expected).unwrap();
+        std::fs::write(page(name), &expected).expect("the page can be written");
     }
-    let text = std::fs::read_to_string(page(name)).unwrap();
+    let text = std::fs::read_to_string(page(name)).expect("the page exists");
     assert!(text == expected, "docs/{name} is behind the code: run `cargo xtask docs`");
 }
 
 fn settings(is_flag: bool) -> Vec<Setting> {
-    let settings = Config::load(&Sources::default()).unwrap().settings;
+    let settings = Config::load(&Sources::default()).expect("defaults are valid").settings;
     settings.into_iter().filter(|s| FLAG_NAMES.contains(&s.key.as_str()) == is_flag).collect()
 }
 

@@ -68,7 +68,8 @@ impl fmt::Display for Origin {
 /// What every variable of ours but the product's flags starts with.
 const PREFIX: &str = "AMARKTAI_";
 
-/// The variable that sets a key: `server.listen` is `AMARKTAI_SERVER__LISTEN`; flags are themselves.
+/// The variable that sets a key: `AMARKTAI_SERVER__LISTEN` for `server.listen`.
+/// Flags are themselves.
 pub(super) fn variable(key: &str) -> String {
     // Only flags and variables that are no key of ours have capitals.
     if key.bytes().any(|b| b.is_ascii_uppercase()) {

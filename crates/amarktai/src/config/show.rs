@@ -11,7 +11,10 @@ pub fn settings_text(settings: &[Setting]) -> String {
 
 /// The same as JSON: a list of key, value and origin.
 pub fn settings_json(settings: &[Setting]) -> Value {
-    let one = |s: &Setting| json!({"key": s.key, "value": value(&s.value), "origin": s.origin.to_string()});
+    let one = |s: &Setting| {
+        let origin = s.origin.to_string();
+        json!({"key": s.key, "value": value(&s.value), "origin": origin})
+    };
     settings.iter().map(one).collect()
 }
 

@@ -49,12 +49,14 @@ impl Report {
     /// A test runner counts as many as it says.
     fn tests(&mut self, name: &str, command: &mut Command) {
         println!("{name}");
-        let (mut counts, is_ok) = run(command);
-        if !is_ok && counts.1 == 0 {
-            // It did not build, or ended before it could count.
-            counts.1 = 1;
+        // A colour inside a summary would hide it from us.
+        let (sum, is_ok) = run(command.env("CARGO_TERM_COLOR", "never"));
+        let (passed, mut failed) = sum.unwrap_or_default();
+        if failed == 0 && (!is_ok || sum.is_none()) {
+            // It did not build, or ended before it could count: that is no success.
+            failed = 1;
         }
-        self.count(name, counts.0, counts.1);
+        self.count(name, passed, failed);
     }
 }
 
@@ -138,21 +140,31 @@ pub(crate) fn docs(root: &Path, report: &mut Report) {
     report.tests("tables", cargo(root, &arguments).env("UPDATE_DOCS", "1"));
 }
 
+/// Passed and failed; `None` where nobody counted.
+type Sum = Option<(u64, u64)>;
+
+fn add(a: Sum, b: Sum) -> Sum {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0 + b.0, a.1 + b.1)),
+        (a, b) => a.or(b),
+    }
+}
+
 /// Runs, shows every line, and adds up the runners' own sums.
-fn run(command: &mut Command) -> ((u64, u64), bool) {
+fn run(command: &mut Command) -> (Sum, bool) {
     let Ok(mut child) = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() else {
-        return ((0, 0), false);
+        return (None, false);
     };
     // Nextest sums on stderr, cargo's own runner on stdout; one thread each keeps both flowing.
     let errors = child.stderr.take().map(|e| std::thread::spawn(move || relay(e, true)));
-    let output = child.stdout.take().map_or((0, 0), |o| relay(o, false));
-    let errors = errors.and_then(|e| e.join().ok()).unwrap_or_default();
+    let output = child.stdout.take().and_then(|o| relay(o, false));
+    let errors = errors.and_then(|e| e.join().ok()).flatten();
     let is_ok = child.wait().is_ok_and(|s| s.success());
-    ((output.0 + errors.0, output.1 + errors.1), is_ok)
+    (add(output, errors), is_ok)
 }
 
-fn relay(stream: impl std::io::Read, is_error: bool) -> (u64, u64) {
-    let mut sum = (0, 0);
+fn relay(stream: impl std::io::Read, is_error: bool) -> Sum {
+    let mut sum = None;
     for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
         if is_error {
@@ -160,25 +172,24 @@ fn relay(stream: impl std::io::Read, is_error: bool) -> (u64, u64) {
         } else {
             println!("{line}");
         }
-        let (passed, failed) = counts(&line);
-        sum = (sum.0 + passed, sum.1 + failed);
+        sum = add(sum, counts(&line));
     }
     sum
 }
 
 /// The figures of a summary line of either runner.
-fn counts(line: &str) -> (u64, u64) {
+fn counts(line: &str) -> Sum {
     let is_summary = line.starts_with("test result: ")
         || (line.trim_start().starts_with("Summary [") && line.contains(" run: "));
     if !is_summary {
-        return (0, 0);
+        return None;
     }
     let words: Vec<&str> = line.split([' ', ',', ';', ':']).filter(|w| !w.is_empty()).collect();
     let before = |name: &[&str]| {
         let pairs = words.windows(name.len() + 1).filter(|w| w[1..] == *name);
         pairs.filter_map(|w| w[0].parse::<u64>().ok()).sum::<u64>()
     };
-    (before(&["passed"]), before(&["failed"]) + before(&["timed", "out"]))
+    Some((before(&["passed"]), before(&["failed"]) + before(&["timed", "out"])))
 }
 
 #[cfg(test)]
@@ -188,19 +199,38 @@ mod tests {
     #[test]
     fn sums_of_both_runners_are_read() {
         let table = [
-            ("test result: ok. 25 passed; 0 failed; 1 ignored; 0 measured", (25, 0)),
-            ("test result: FAILED. 22 passed; 3 failed; 0 ignored", (22, 3)),
-            ("     Summary [   0.061s] 25 tests run: 25 passed, 0 skipped", (25, 0)),
+            ("test result: ok. 25 passed; 0 failed; 1 ignored; 0 measured", Some((25, 0))),
+            ("test result: FAILED. 22 passed; 3 failed; 0 ignored", Some((22, 3))),
+            ("     Summary [   0.061s] 25 tests run: 25 passed, 0 skipped", Some((25, 0))),
             (
                 "     Summary [   1.0s] 9 tests run: 6 passed (1 slow), 2 failed, 1 timed out",
-                (6, 3),
+                Some((6, 3)),
             ),
-            ("        PASS [   0.1s] xtask 3 passed", (0, 0)),
-            ("running 25 tests", (0, 0)),
+            ("        PASS [   0.1s] xtask 3 passed", None),
+            ("running 25 tests", None),
         ];
         for (line, expected) in table {
             assert_eq!(counts(line), expected, "{line}");
         }
+    }
+
+    fn shell(script: &str) -> (Sum, bool) {
+        run(Command::new("sh").args(["-c", script]))
+    }
+
+    #[test]
+    fn both_streams_of_a_runner_are_summed() {
+        let script = "echo 'test result: ok. 3 passed; 0 failed'
+                      echo ' Summary [ 1s] 2 tests run: 1 passed, 1 failed' >&2; exit 1";
+        assert_eq!(shell(script), (Some((4, 1)), false));
+        assert_eq!(shell("echo done"), (None, true));
+    }
+
+    #[test]
+    fn a_run_that_counts_nothing_is_no_success() {
+        let mut report = Report::default();
+        report.tests("silent", &mut Command::new("true"));
+        assert_eq!((report.passed, report.failed), (0, 1));
     }
 
     #[test]

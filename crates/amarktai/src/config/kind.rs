@@ -221,7 +221,9 @@ pub(super) fn directory() -> Kind<PathBuf> {
     let shown = |path: &PathBuf| Shown::Text(path.display().to_string());
     Kind::new("a path", shown, |raw| {
         let text = raw.text()?;
-        (!text.is_empty()).then(|| PathBuf::from(text))
+        // The sign stands where a variable was no text: better no path than a similar one.
+        let is_path = !text.is_empty() && !text.contains(['\0', char::REPLACEMENT_CHARACTER]);
+        is_path.then(|| PathBuf::from(text))
     })
 }
 

@@ -100,7 +100,7 @@ impl Sources {
     }
 }
 
-/// A value that is no text keeps a sign that no setting takes, and is refused with its name.
+/// A value that is no text gets a sign that no setting takes, and is refused with its name.
 fn lossy(text: std::ffi::OsString) -> String {
     text.to_string_lossy().into_owned()
 }

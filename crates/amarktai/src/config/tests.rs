@@ -97,6 +97,7 @@ fn a_bad_value_in_the_file_is_refused_with_line_key_value_and_what_is_allowed() 
         ("account.timezone = \"Mars/Base\"", ":1: account.timezone = \"Mars/Base\" ", "IANA"),
         ("log_format = \"xml\"", ":1: log_format = \"xml\" ", "\"text\" or \"json\""),
         ("data_dir = \"\"", ":1: data_dir = \"\" ", "a path"),
+        ("data_dir = \"a\u{fffd}\"", ":1: data_dir = ", "a path"),
         ("data_dir = 2026-01-01", ":1: data_dir = a date ", "a path"),
         ("token = \"abc\"", ":1: token = *** ", "from the environment or .env only"),
     ];

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 /// Paper-trades a fleet of bots against live crypto markets, truthfully.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "amarktai", version, about, max_term_width = 100)]
+#[command(name = "amarktai", version, max_term_width = 100)]
 pub struct Cli {
     /// Flags of every verb.
     #[command(flatten)]

@@ -71,7 +71,9 @@ fn a_named_file_that_is_not_there_ends_with_2() {
 fn wrong_usage_ends_with_2_and_help_with_0() {
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(amarktai(directory.path(), &["fly"], &[]).status.code(), Some(2));
-    assert_eq!(amarktai(directory.path(), &["--help"], &[]).status.code(), Some(0));
+    let help = amarktai(directory.path(), &["--help"], &[]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text(&help.stdout).starts_with("Paper-trades a fleet of bots"));
     assert_eq!(amarktai(directory.path(), &["--version"], &[]).status.code(), Some(0));
 }
 

@@ -1,20 +1,31 @@
 //! The one writer: takes what is queued, writes one transaction, syncs, and only then speaks.
 
+use crate::control::{self, ControlAnswer, ControlError, ControlWrite};
 use crate::events::{EventRow, Streams};
 use crate::facts::Rows;
 use crate::queue::{Ending, Queue};
+use crate::retention::{self, Retained};
 use crate::{Batch, CommitHook, Health, StoreError};
+use domain::Timestamp;
 use engine::Output;
 use rusqlite::{Connection, TransactionBehavior};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 
 /// What the queue holds.
 pub(crate) enum Job {
     /// Facts of the core.
     Batch { ticket: u64, batch: Batch },
+    /// A write of the server's.
+    Control {
+        ticket: u64,
+        write: ControlWrite,
+        reply: oneshot::Sender<Result<ControlAnswer, ControlError>>,
+    },
+    /// One step of retention.
+    Retain { ticket: u64, now: Timestamp, reply: oneshot::Sender<Retained> },
 }
 
 /// A transaction that is about to be synced: shown to a [`CommitHook`].
@@ -157,7 +168,29 @@ impl Work<'_, '_> {
                 self.speech.last_ticket = ticket;
                 self.batch(batch)
             }
+            Job::Control { ticket, write, reply } => {
+                self.speech.last_ticket = ticket;
+                let answer = control::perform(self.rows.connection, &write)?;
+                if let ControlWrite::Event(draft) = write {
+                    self.event(draft)?;
+                }
+                self.answer(reply, answer);
+                Ok(())
+            }
+            Job::Retain { ticket, now, reply } => {
+                self.speech.last_ticket = ticket;
+                let retained = retention::step(self.rows.connection, now)?;
+                self.answer(reply, retained);
+                Ok(())
+            }
         }
+    }
+
+    /// Keeps an answer until the transaction is durable.
+    fn answer<T: Send + 'static>(&mut self, reply: oneshot::Sender<T>, answer: T) {
+        self.speech.rows += 1;
+        // Who asked may have gone away meanwhile.
+        self.speech.answers.push(Box::new(move || drop(reply.send(answer))));
     }
 
     fn batch(&mut self, batch: Batch) -> Result<(), StoreError> {

@@ -1,5 +1,7 @@
 //! What is acknowledged is durable, what is not durable is not told.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use common::{at, batch, open, trade};

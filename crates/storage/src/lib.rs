@@ -9,6 +9,7 @@
 //! decided by the core; nothing here changes a figure.
 
 mod access;
+mod audit;
 mod cells;
 mod control;
 mod error;

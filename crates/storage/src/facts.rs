@@ -8,7 +8,7 @@ use domain::{
 };
 use engine::{
     AccountRecord, BotRecord, DecisionRecord, FeedRecord, Output, PolicyRecord, RefusalRecord,
-    StateRow, WalletRecord,
+    WalletRecord,
 };
 use rusqlite::{Connection, Result};
 
@@ -250,16 +250,16 @@ impl<'c> Rows<'c, '_> {
     }
 
     /// Sets or removes an entity's state.
-    pub(crate) fn state(&mut self, row: &StateRow) -> Result<()> {
-        match &row.state {
-            Some(state) => self.bind(STATE)?.put(&row.key).put(state).run(),
-            None => self.bind("DELETE FROM states WHERE key = ?")?.put(&row.key).run(),
+    pub(crate) fn state(&mut self, key: &str, state: Option<&str>) -> Result<()> {
+        match state {
+            Some(state) => self.bind(STATE)?.put(key).put(state).run(),
+            None => self.bind("DELETE FROM states WHERE key = ?")?.put(key).run(),
         }
         .map(drop)
     }
 
     /// Sets a cursor.
-    pub(crate) fn cursor(&mut self, (name, value): &(String, String)) -> Result<()> {
+    pub(crate) fn cursor(&mut self, name: &str, value: &str) -> Result<()> {
         self.bind(CURSOR)?.put(name).put(value).run().map(drop)
     }
 }

@@ -9,6 +9,7 @@ use crate::{Batch, CommitHook, Health, StoreError};
 use domain::Timestamp;
 use engine::Output;
 use rusqlite::{Connection, TransactionBehavior};
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -127,10 +128,13 @@ impl Writer {
             },
             streams: &mut self.streams,
             speech: &mut speech,
+            states: HashMap::new(),
+            cursors: HashMap::new(),
         };
         for job in jobs {
             work.job(job)?;
         }
+        work.latest()?;
         if let Some(hook) = &self.hook {
             let info = CommitInfo { rows: speech.rows, last_ticket: speech.last_ticket };
             hook(&info).map_err(|reason| StoreError::Failed(reason.into()))?;
@@ -164,6 +168,8 @@ struct Work<'c, 'w> {
     rows: Rows<'c, 'w>,
     streams: &'w mut Streams,
     speech: &'w mut Speech,
+    states: HashMap<String, Option<String>>,
+    cursors: HashMap<String, String>,
 }
 
 impl Work<'_, '_> {
@@ -207,11 +213,20 @@ impl Work<'_, '_> {
                 self.event(draft)?;
             }
         }
-        for state in &batch.states {
-            self.rows.state(state)?;
+        self.states.extend(batch.states.into_iter().map(|row| (row.key, row.state)));
+        self.cursors.extend(batch.cursors);
+        Ok(())
+    }
+
+    /// States and cursors after all batches: of many for one entity only the last is written, as
+    /// nobody can ever see the others.
+    fn latest(self) -> Result<(), StoreError> {
+        let mut rows = self.rows;
+        for (key, state) in &self.states {
+            rows.state(key, state.as_deref())?;
         }
-        for cursor in &batch.cursors {
-            self.rows.cursor(cursor)?;
+        for (name, value) in &self.cursors {
+            rows.cursor(name, value)?;
         }
         Ok(())
     }

@@ -1,0 +1,74 @@
+//! Who is asking: tokens, sessions, roles, and the address behind trusted proxies.
+
+mod guard;
+mod limit;
+mod password;
+mod routes;
+pub(crate) mod secret;
+
+pub(crate) use guard::{Local, MaybePrincipal, Scope, guard, is_open, unauthenticated};
+pub(crate) use limit::LoginLimit;
+pub(crate) use password::{Passwords, check as check_password};
+pub(crate) use routes::{check_name, name_taken, routes};
+
+use crate::problem::Problem;
+use domain::{AccountId, Actor};
+use serde::{Deserialize, Serialize};
+
+/// What a user or token may do.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Looks.
+    Viewer,
+    /// Orders within its account.
+    Trader,
+    /// Everything, in all accounts.
+    Admin,
+}
+
+impl Role {
+    /// Its word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Trader => "trader",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Viewer, Self::Trader, Self::Admin].into_iter().find(|r| r.name() == name)
+    }
+}
+
+/// Somebody who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// Of the user or token: goes into the audit as the actor.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Where it belongs.
+    pub account_id: AccountId,
+    /// SHA-256 of the session, where a cookie said who it is.
+    pub session: Option<[u8; 32]>,
+}
+
+impl Principal {
+    /// As the core's audit names it.
+    pub fn actor(&self) -> Actor {
+        Actor::Person(self.name.clone())
+    }
+
+    /// Refuses everyone but admins.
+    pub(crate) fn require_admin(&self) -> Result<(), Problem> {
+        if self.role == Role::Admin {
+            return Ok(());
+        }
+        Err(Problem::forbidden("ADMIN_ONLY", "only an admin may do this"))
+    }
+}

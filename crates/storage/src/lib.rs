@@ -1,1 +1,35 @@
-//! Transactions, migrations, outbox: SQLite.
+//! Transactions, migrations, outbox: everything that must survive, in one SQLite file.
+//!
+//! One writer thread takes what the core said, writes it in one transaction, syncs it, and only
+//! then tells anybody: tickets, events, log lines, answers. A commit that fails is never retried;
+//! the store takes nothing more and start-up recovers. Queries run on read-only connections.
+//!
+//! `server`, `backtest` and the binary may depend on it. Main types: [`Store`], [`Batch`],
+//! [`Ticket`], [`EventHub`], [`ReadPool`]. Deliberately absent: decisions. What is stored was
+//! decided by the core; nothing here changes a figure.
+
+mod cells;
+mod error;
+mod events;
+mod facts;
+mod health;
+mod lock;
+mod queue;
+mod read;
+mod retention;
+mod schema;
+mod store;
+mod writer;
+
+pub use error::StoreError;
+pub use events::{
+    EventHub, EventPage, EventRow, SUBSCRIBER_EVENTS_MAX, Subscription, SubscriptionError,
+};
+pub(crate) use health::Health;
+pub use health::StoreHealth;
+pub use lock::LOCK_FILE;
+pub use queue::{COMMIT_ROWS_MAX, QUEUE_ROWS_MAX, Ticket};
+pub use read::{PAGE_ROWS_MAX, ReadPool};
+pub use schema::SCHEMA_VERSION;
+pub use store::{Batch, CommitHook, Loaded, Store, StoreOptions};
+pub use writer::CommitInfo;

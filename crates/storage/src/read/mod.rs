@@ -1,0 +1,88 @@
+//! Queries on read-only connections. They block: call them where blocking is allowed.
+
+use crate::StoreError;
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Largest page of a list.
+pub const PAGE_ROWS_MAX: usize = 500;
+
+/// Longest wait for a free connection: a page that comes later is of no use to anybody.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Read-only connections, shared; clones are the same pool.
+#[derive(Clone)]
+pub struct ReadPool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    free: Mutex<Vec<Connection>>,
+    returned: Condvar,
+    connections: usize,
+}
+
+impl ReadPool {
+    /// Opens `connections` (at least one) read-only connections to an existing store; needs no
+    /// lock on the data directory.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn open(path: &Path, connections: usize) -> Result<Self, StoreError> {
+        let connections = connections.max(1);
+        let free = (0..connections).map(|_| connect(path)).collect::<Result<Vec<_>, _>>()?;
+        let shared = Shared { free: Mutex::new(free), returned: Condvar::new(), connections };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Runs a query on a free connection, in one read transaction's view at a time.
+    pub(crate) fn with<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let lease = Lease { connection: Some(self.take()?), shared: &self.shared };
+        match &lease.connection {
+            Some(connection) => query(connection),
+            None => Err(StoreError::Closed),
+        }
+    }
+
+    fn take(&self) -> Result<Connection, StoreError> {
+        let shared = &self.shared;
+        let free = shared.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut free, _) = shared
+            .returned
+            .wait_timeout_while(free, WAIT_MAX, |free| free.is_empty())
+            .unwrap_or_else(PoisonError::into_inner);
+        free.pop().ok_or(StoreError::Busy {
+            connections: shared.connections,
+            waited_s: WAIT_MAX.as_secs(),
+        })
+    }
+}
+
+/// Gives its connection back, also when the query panics.
+struct Lease<'p> {
+    connection: Option<Connection>,
+    shared: &'p Shared,
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        let mut free = self.shared.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.extend(self.connection.take());
+        self.shared.returned.notify_one();
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    // A checkpoint or recovery may hold the file for a moment.
+    connection.busy_timeout(WAIT_MAX)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}

@@ -1,0 +1,201 @@
+//! The one writer: takes what is queued, writes one transaction, syncs, and only then speaks.
+
+use crate::events::{EventRow, Streams};
+use crate::facts::Rows;
+use crate::queue::{Ending, Queue};
+use crate::{Batch, CommitHook, Health, StoreError};
+use engine::Output;
+use rusqlite::{Connection, TransactionBehavior};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{broadcast, watch};
+
+/// What the queue holds.
+pub(crate) enum Job {
+    /// Facts of the core.
+    Batch { ticket: u64, batch: Batch },
+}
+
+/// A transaction that is about to be synced: shown to a [`CommitHook`].
+#[derive(Clone, Copy, Debug)]
+pub struct CommitInfo {
+    /// Rows written in it.
+    pub rows: usize,
+    /// The last ticket in it.
+    pub last_ticket: u64,
+}
+
+/// What is said when the transaction is durable.
+#[derive(Default)]
+struct Speech {
+    last_ticket: u64,
+    rows: usize,
+    events: Vec<Arc<EventRow>>,
+    trades: Vec<Inserted>,
+    answers: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+/// A trade row that was inserted, for the log.
+struct Inserted {
+    id: u64,
+    profit: domain::Amount,
+}
+
+pub(crate) struct Writer {
+    connection: Connection,
+    queue: Arc<Queue>,
+    health: Arc<Health>,
+    hook: Option<CommitHook>,
+    durable: watch::Sender<u64>,
+    events: broadcast::Sender<Arc<EventRow>>,
+    streams: Streams,
+    last_posting: i64,
+    buffer: Vec<u8>,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        connection: Connection,
+        queue: Arc<Queue>,
+        health: Arc<Health>,
+        hook: Option<CommitHook>,
+        (durable, events): (watch::Sender<u64>, broadcast::Sender<Arc<EventRow>>),
+    ) -> Result<Self, StoreError> {
+        let streams = Streams::load(&connection)?;
+        let last_posting =
+            connection.query_row("SELECT ifnull(max(id), 0) FROM postings", [], |r| r.get(0))?;
+        let buffer = Vec::with_capacity(4_096);
+        Ok(Self { connection, queue, health, hook, durable, events, streams, last_posting, buffer })
+    }
+
+    /// Works until the queue ends or a commit fails.
+    pub(crate) fn run(mut self) {
+        let queue = self.queue.clone();
+        let worked = catch_unwind(AssertUnwindSafe(|| self.work()));
+        let ending = match worked {
+            Ok(Ok(())) => Ending::Closed,
+            Ok(Err(error)) => Ending::Failed(error.to_string().into()),
+            Err(_) => Ending::Failed("the writer panicked".into()),
+        };
+        if let Ending::Failed(reason) = &ending {
+            tracing::error!(%reason, "the store failed; nothing of the last transaction was told");
+        }
+        // Before the channels close with `self`, so that who sees them closed can ask why.
+        queue.end(ending);
+    }
+
+    fn work(&mut self) -> Result<(), StoreError> {
+        while let Some(jobs) = self.queue.take() {
+            let started = Instant::now();
+            let speech = self.commit(jobs)?;
+            self.health.committed(started.elapsed());
+            metrics::histogram!("amarktai_store_commit_seconds").record(started.elapsed());
+            metrics::counter!("amarktai_store_rows_total").increment(speech.rows as u64);
+            metrics::gauge!("amarktai_store_queue_rows").set(self.queue.rows() as f64);
+            self.speak(speech);
+        }
+        Ok(())
+    }
+
+    /// One transaction with everything in it, synced.
+    fn commit(&mut self, jobs: Vec<Job>) -> Result<Speech, StoreError> {
+        let mut speech = Speech::default();
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut work = Work {
+            rows: Rows {
+                connection: &transaction,
+                buffer: &mut self.buffer,
+                last_posting: &mut self.last_posting,
+            },
+            streams: &mut self.streams,
+            speech: &mut speech,
+        };
+        for job in jobs {
+            work.job(job)?;
+        }
+        if let Some(hook) = &self.hook {
+            let info = CommitInfo { rows: speech.rows, last_ticket: speech.last_ticket };
+            hook(&info).map_err(|reason| StoreError::Failed(reason.into()))?;
+        }
+        transaction.commit()?;
+        Ok(speech)
+    }
+
+    /// Tickets first: the engine may go on while events are told.
+    fn speak(&self, speech: Speech) {
+        self.queue.settle(speech.last_ticket);
+        self.durable.send_replace(speech.last_ticket);
+        for Inserted { id, profit } in &speech.trades {
+            tracing::info!(trade_id = id, %profit, "Trade inserted: id={id}, profit={profit}");
+        }
+        for event in speech.events {
+            // Nobody listens: not an error, they read it later by cursor.
+            let _ = self.events.send(event);
+        }
+        for Inserted { id, .. } in &speech.trades {
+            tracing::info!(trade_id = id, "Realtime event emitted: trade_id={id}");
+        }
+        for answer in speech.answers {
+            answer();
+        }
+    }
+}
+
+/// A transaction under way.
+struct Work<'c, 'w> {
+    rows: Rows<'c, 'w>,
+    streams: &'w mut Streams,
+    speech: &'w mut Speech,
+}
+
+impl Work<'_, '_> {
+    fn job(&mut self, job: Job) -> Result<(), StoreError> {
+        match job {
+            Job::Batch { ticket, batch } => {
+                self.speech.last_ticket = ticket;
+                self.batch(batch)
+            }
+        }
+    }
+
+    fn batch(&mut self, batch: Batch) -> Result<(), StoreError> {
+        self.speech.rows += batch.rows();
+        for output in &batch.outputs {
+            self.rows.output(output)?;
+            self.note(output);
+            if let Some(draft) = output.event() {
+                self.event(draft)?;
+            }
+        }
+        for state in &batch.states {
+            self.rows.state(state)?;
+        }
+        for cursor in &batch.cursors {
+            self.rows.cursor(cursor)?;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, draft: engine::EventDraft) -> Result<(), StoreError> {
+        let event = self.streams.append(self.rows.connection, draft, self.rows.buffer)?;
+        self.speech.events.push(Arc::new(event));
+        Ok(())
+    }
+
+    fn note(&mut self, output: &Output) {
+        match output {
+            Output::Trade(trade) => {
+                let (id, profit) = (trade.id.into(), trade.profit_loss);
+                self.speech.trades.push(Inserted { id, profit });
+            }
+            Output::TradeRefused(account, trade) => {
+                metrics::counter!("amarktai_trades_refused_total").increment(1);
+                let (field, bot) = (&*trade.field, trade.bot_id);
+                tracing::error!(account_id = %account, bot_id = %bot, field, "{trade}");
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Users, tokens and sessions: the only thing that this crate writes.
 
-use crate::auth::{Principal, Role};
+use crate::auth::{Credential, Principal, Role};
 use crate::problem::Problem;
 use domain::{AccountId, Timestamp};
 use serde::Serialize;
@@ -55,7 +55,7 @@ impl Access {
                 name: k.name.clone(),
                 role: k.role,
                 account_id: k.account_id,
-                session: None,
+                credential: Credential::Token(hash),
             })
         }))
     }
@@ -69,9 +69,18 @@ impl Access {
                 name: user.name.clone(),
                 role: user.role,
                 account_id: user.account_id,
-                session: Some(hash),
+                credential: Credential::Session(hash),
             })
         }))
+    }
+
+    /// Would it still be let in as who it is?
+    pub(crate) async fn is_valid(&self, who: &Principal) -> Result<bool, Problem> {
+        let found = match who.credential {
+            Credential::Token(hash) => self.by_token(hash).await?,
+            Credential::Session(hash) => self.by_session(hash).await?,
+        };
+        Ok(found.as_ref() == Some(who))
     }
 
     /// All users.

@@ -12,9 +12,11 @@ pub mod core;
 mod extract;
 mod health;
 mod idempotency;
+mod listener;
 mod openapi;
 mod page;
 mod problem;
+mod read;
 mod realtime;
 mod routes;
 pub mod schema;
@@ -22,7 +24,7 @@ mod serve;
 mod state;
 
 pub use auth::{
-    Principal, Role,
+    Credential, Principal, Role,
     secret::{digest as token_digest, token as new_token},
 };
 pub use core::{Core, CoreError, CoreRequest};

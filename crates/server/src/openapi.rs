@@ -71,14 +71,14 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     }
     if is_open(path) {
         operation["security"] = json!([]);
-    } else if path.starts_with("/api/") && !path.starts_with("/api/auth/") {
-        if let Some(list) = operation["parameters"].as_array_mut() {
-            list.push(json!({
-                "name": "account_id", "in": "query", "required": false,
-                "description": "Another account, for admins.",
-                "schema": { "type": "integer", "minimum": 0, "maximum": u32::MAX },
-            }));
-        }
+    }
+    let is_scoped = path.starts_with("/api/") && !is_open(path) && !path.starts_with("/api/auth/");
+    if let (true, Some(list)) = (is_scoped, operation["parameters"].as_array_mut()) {
+        list.push(json!({
+            "name": "account_id", "in": "query", "required": false,
+            "description": "Another account, for admins.",
+            "schema": { "type": "integer", "minimum": 0, "maximum": u32::MAX },
+        }));
     }
 }
 

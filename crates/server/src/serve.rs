@@ -1,5 +1,6 @@
 //! The router with everything that holds for every request, and the listener.
 
+use crate::listener::{Bounded, Peer};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::{auth, idempotency, openapi, page};
@@ -10,7 +11,6 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -19,6 +19,8 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 
 /// Longest work on one request: longer than any wait inside it.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
+/// Time for open requests at the end: a peer that does not read may not keep the process.
+const FINISH_TIME: Duration = Duration::from_secs(5);
 
 /// What a page of ours may load: our own files and nothing else.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -124,6 +126,22 @@ pub async fn serve(
     state: AppState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, app).with_graceful_shutdown(shutdown).await
+    let realtime = state.realtime.clone();
+    let (began, mut begun) = tokio::sync::watch::channel(false);
+    let shutdown = async move {
+        shutdown.await;
+        realtime.close();
+        let _ = began.send(true);
+    };
+    let app = router(state).into_make_service_with_connect_info::<Peer>();
+    let served = axum::serve(Bounded::new(listener), app).with_graceful_shutdown(shutdown);
+    let too_late = async move {
+        // An error here means that serving ended by itself, which the other branch tells.
+        let _ = begun.wait_for(|begun| *begun).await;
+        tokio::time::sleep(FINISH_TIME).await;
+    };
+    tokio::select! {
+        result = served => result,
+        () = too_late => Ok(()),
+    }
 }

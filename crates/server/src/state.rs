@@ -30,6 +30,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// The flags as `/health` shows them.
     pub flags: serde_json::Value,
+    /// Time between heartbeats of a stream: 10 s.
+    pub heartbeat: std::time::Duration,
     /// Of the first account, made at set-up where there is none.
     pub reporting_currency: Currency,
     /// First owner's code as the terminal prints it; `None`: set-up is closed.
@@ -59,6 +61,8 @@ pub type EmergencyLatch = Arc<dyn Fn(Option<AccountId>, bool) + Send + Sync>;
 pub struct AppState {
     /// Commands and questions.
     pub core: Core,
+    /// For reading; commands go to the core.
+    pub store: storage::Store,
     /// Users, tokens, sessions.
     pub access: Access,
     /// Settings.
@@ -80,9 +84,10 @@ pub struct AppState {
 
 impl AppState {
     /// With health not yet reported, no metrics and no latch; set those fields after.
-    pub fn new(core: Core, config: ServerConfig) -> Self {
+    pub fn new(core: Core, store: storage::Store, config: ServerConfig) -> Self {
         Self {
             core,
+            store,
             access: Access::default(),
             config: Arc::new(config),
             health: Arc::new(ArcSwap::from_pointee(HealthReport::default())),

@@ -1,6 +1,7 @@
 //! The door: one middleware in front of every route.
 
-use super::{Principal, Role, secret};
+use super::{Credential, Principal, Role, secret};
+use crate::listener::Peer;
 use crate::problem::Problem;
 use crate::state::{AppState, ServerConfig};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
@@ -10,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::AccountId;
 use serde::Deserialize;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The dashboard's cookie.
 pub(crate) const COOKIE: &str = "amarktai_session";
@@ -45,7 +46,7 @@ pub(crate) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|c| c.0.ip());
+    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|c| c.0.0.ip());
     let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let client = client_address(peer, request.headers(), &state.config);
     let local = Local(is_local(peer, request.headers()));
@@ -73,13 +74,14 @@ fn admit(config: &ServerConfig, request: &Request, who: Option<&Principal>) -> R
     let Some(who) = who else {
         return if is_open { Ok(()) } else { Err(unauthenticated()) };
     };
-    if is_safe {
+    // A socket is opened by GET and then speaks for ever.
+    if is_safe && path != "/api/realtime/ws" {
         return Ok(());
     }
-    if who.session.is_some() {
+    if matches!(who.credential, Credential::Session(_)) {
         require_same_origin(config, request.headers())?;
     }
-    if who.role == Role::Viewer && !is_open && path != "/api/auth/logout" {
+    if who.role == Role::Viewer && !is_safe && !is_open && path != "/api/auth/logout" {
         return Err(Problem::forbidden("VIEWER_READS_ONLY", "a viewer may look, not order"));
     }
     Ok(())

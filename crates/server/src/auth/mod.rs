@@ -54,8 +54,17 @@ pub struct Principal {
     pub role: Role,
     /// Where it belongs.
     pub account_id: AccountId,
-    /// SHA-256 of the session, where a cookie said who it is.
-    pub session: Option<[u8; 32]>,
+    /// What it showed.
+    pub credential: Credential,
+}
+
+/// What was shown at the door, as its SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// An API token in the header.
+    Token([u8; 32]),
+    /// A session in the cookie.
+    Session([u8; 32]),
 }
 
 impl Principal {

@@ -1,7 +1,7 @@
 //! Sign-in, sign-out, first set-up.
 
 use super::guard::{COOKIE, Client};
-use super::{MaybePrincipal, Principal, Role, password, secret};
+use super::{Credential, MaybePrincipal, Principal, Role, password, secret};
 use crate::access::{User, now};
 use crate::extract::Body;
 use crate::problem::Problem;
@@ -138,7 +138,7 @@ async fn signed_in(state: &AppState, user: &User, status: StatusCode) -> Result<
         name: user.name.clone(),
         role: user.role,
         account_id: user.account_id,
-        session: None,
+        credential: Credential::Session(secret::digest(&session)),
     };
     let cookie = cookie(&state.config, &session, SESSION_S);
     Ok((status, [(header::SET_COOKIE, cookie)], Json(me_json(state, &who))).into_response())
@@ -156,7 +156,7 @@ async fn logout(
     State(state): State<AppState>,
     MaybePrincipal(who): MaybePrincipal,
 ) -> Result<Response, Problem> {
-    if let Some(session) = who.and_then(|who| who.session) {
+    if let Some(Credential::Session(session)) = who.map(|who| who.credential) {
         state.access.end_session(session).await?;
     }
     let gone = cookie(&state.config, "", 0);

@@ -1,6 +1,7 @@
 //! The routes, one module a subject.
 
 mod bots;
+mod events;
 mod market;
 mod money;
 mod not_built;
@@ -19,6 +20,7 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(market::routes())
         .merge(safety::routes())
         .merge(people::routes())
+        .merge(events::routes())
         .merge(system::routes())
         .merge(not_built::routes())
 }

@@ -8,6 +8,8 @@ use server::{AppState, Core, CoreRequest, Role, ServerConfig, new_token, token_d
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use storage::{Batch, Store, StoreOptions};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,6 +26,8 @@ pub(crate) struct Server {
     pub(crate) admin: String,
     pub(crate) trader: String,
     pub(crate) viewer: String,
+    pub(crate) store: Store,
+    _dir: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
     pub(crate) served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
 }
@@ -37,6 +41,7 @@ pub(crate) fn config() -> ServerConfig {
         trusted_proxies: Vec::new(),
         listen: "127.0.0.1:0".parse().unwrap(),
         flags: serde_json::json!({ "ENABLE_TRADING": true, "ENABLE_BODYGUARD": true }),
+        heartbeat: Duration::from_secs(10),
         reporting_currency: "ZAR".parse().unwrap(),
         setup_code: Some(SETUP_CODE.into()),
         data_dir: "data".into(),
@@ -64,7 +69,10 @@ impl Server {
         let script: Script =
             Arc::new(Mutex::new(Box::new(|_| Err(CommandError::NotFound { what: "bot".into() }))));
         run_loop(receiver, commands.clone(), script.clone());
-        let state = AppState::new(Core::new(sender), config);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("amarktai.db");
+        let (store, _) = Store::open(&path, StoreOptions::default()).unwrap();
+        let state = AppState::new(Core::new(sender), store.clone(), config);
         let mut tokens = Vec::new();
         for (name, role) in [("root", Role::Admin), ("tom", Role::Trader), ("vera", Role::Viewer)] {
             let token = new_token();
@@ -89,6 +97,8 @@ impl Server {
             admin,
             trader,
             viewer,
+            store,
+            _dir: dir,
             stop: Some(stop),
             served: Some(served),
         }
@@ -123,6 +133,12 @@ impl Server {
 
     pub(crate) fn commands(&self) -> usize {
         self.commands.load(Ordering::SeqCst)
+    }
+
+    /// Stores facts and waits until they are told.
+    pub(crate) async fn commit(&self, outputs: Vec<engine::Output>) {
+        let batch = Batch { outputs, ..Batch::default() };
+        self.store.commit(batch).unwrap().wait_async().await.unwrap();
     }
 
     pub(crate) async fn stop(mut self) {

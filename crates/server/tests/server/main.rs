@@ -2,4 +2,5 @@
 
 mod access;
 mod common;
+mod realtime;
 mod requests;

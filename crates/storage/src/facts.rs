@@ -1,5 +1,6 @@
 //! Facts of the core as rows.
 
+use crate::audit::{self, Entry};
 use crate::cells::Bind;
 use domain::{
     Book, FeedState, FillRecord, OrderPurpose, OrderRecord, Posting, Trade, Transfer,
@@ -7,7 +8,7 @@ use domain::{
 };
 use engine::{
     AccountRecord, BotRecord, DecisionRecord, FeedRecord, Output, PolicyRecord, RefusalRecord,
-    StateRow, WalletRecord,
+    WalletRecord,
 };
 use rusqlite::{Connection, Result};
 
@@ -72,6 +73,8 @@ const FEED: &str = "INSERT INTO feeds (instrument_id, exchange, symbol, state, r
     reason = excluded.reason, grade = excluded.grade, at = excluded.at";
 const POLICY: &str = "INSERT INTO policies (account_id, version, policy, actor, at)
     VALUES (?, ?, ?, ?, ?)";
+const AUDIT: &str = "INSERT INTO audit (account_id, bot_id, at, action, actor, detail)
+    VALUES (?, ?, ?, ?, ?, ?)";
 const STATE: &str = "INSERT INTO states (key, state) VALUES (?, ?)
     ON CONFLICT (key) DO UPDATE SET state = excluded.state";
 const CURSOR: &str = "INSERT INTO cursors (name, value) VALUES (?, ?)
@@ -86,7 +89,10 @@ impl<'c> Rows<'c, '_> {
     pub(crate) fn output(&mut self, output: &Output) -> Result<()> {
         match output {
             Output::Account(account) => self.account(account),
-            Output::Bot(change) => self.bot(&change.record),
+            Output::Bot(change) => {
+                self.bot(&change.record)?;
+                change.event.map_or(Ok(()), |event| self.audit(audit::bot(change, event)))
+            }
             Output::Order(order) => self.order(order),
             Output::Fill(fill) => self.fill(fill),
             Output::Transfer(transfer) => self.transfer(transfer),
@@ -95,13 +101,16 @@ impl<'c> Rows<'c, '_> {
             Output::Refusal(refusal) => self.refusal(refusal),
             Output::Decision(decision) => self.decision(decision),
             Output::Feed(feed) => self.feed(feed),
-            Output::Policy(policy) => self.policy(policy),
-            // Told by their events (and the audit); the state behind them is in `states`.
+            Output::Policy(policy) => {
+                self.policy(policy)?;
+                self.audit(audit::policy(policy))
+            }
+            Output::EmergencyStop(stop) => self.audit(audit::emergency_stop(stop)),
+            Output::RiskStop(stop) => self.audit(audit::risk_stop(stop)),
+            Output::Breaker(breaker) => self.audit(audit::breaker(breaker)),
+            // Told by their events or answers alone.
             Output::TradeOpened(_)
             | Output::TradeRefused(..)
-            | Output::EmergencyStop(_)
-            | Output::RiskStop(_)
-            | Output::Breaker(_)
             | Output::Alert { .. }
             | Output::Reply { .. } => Ok(()),
         }
@@ -234,17 +243,23 @@ impl<'c> Rows<'c, '_> {
         row.json(&p.policy).shown(&p.actor).shown(p.at).run().map(drop)
     }
 
+    fn audit(&mut self, entry: Entry) -> Result<()> {
+        let row = self.bind(AUDIT)?.put(entry.account_id.map(|a| a.0));
+        let row = row.put(entry.bot_id.map(|b| b.0)).shown(entry.at).put(entry.action.name());
+        row.put(entry.actor).put(entry.detail).run().map(drop)
+    }
+
     /// Sets or removes an entity's state.
-    pub(crate) fn state(&mut self, row: &StateRow) -> Result<()> {
-        match &row.state {
-            Some(state) => self.bind(STATE)?.put(&row.key).put(state).run(),
-            None => self.bind("DELETE FROM states WHERE key = ?")?.put(&row.key).run(),
+    pub(crate) fn state(&mut self, key: &str, state: Option<&str>) -> Result<()> {
+        match state {
+            Some(state) => self.bind(STATE)?.put(key).put(state).run(),
+            None => self.bind("DELETE FROM states WHERE key = ?")?.put(key).run(),
         }
         .map(drop)
     }
 
     /// Sets a cursor.
-    pub(crate) fn cursor(&mut self, (name, value): &(String, String)) -> Result<()> {
+    pub(crate) fn cursor(&mut self, name: &str, value: &str) -> Result<()> {
         self.bind(CURSOR)?.put(name).put(value).run().map(drop)
     }
 }

@@ -8,11 +8,15 @@
 //! [`Ticket`], [`EventHub`], [`ReadPool`]. Deliberately absent: decisions. What is stored was
 //! decided by the core; nothing here changes a figure.
 
+mod access;
+mod audit;
 mod cells;
+mod control;
 mod error;
 mod events;
 mod facts;
 mod health;
+mod idempotency;
 mod lock;
 mod queue;
 mod read;
@@ -21,15 +25,23 @@ mod schema;
 mod store;
 mod writer;
 
+pub use access::{NewSession, NewToken, NewUser, Role, SessionRow, TokenRow, UserRow, secret_hash};
+pub use control::{ControlAnswer, ControlError, ControlFailure, ControlWrite, Pending, SecretHash};
 pub use error::StoreError;
 pub use events::{
     EventHub, EventPage, EventRow, SUBSCRIBER_EVENTS_MAX, Subscription, SubscriptionError,
 };
 pub(crate) use health::Health;
 pub use health::StoreHealth;
+pub use idempotency::{Claim, IDEMPOTENCY_KEPT, IdempotencyKey};
 pub use lock::LOCK_FILE;
 pub use queue::{COMMIT_ROWS_MAX, QUEUE_ROWS_MAX, Ticket};
-pub use read::{PAGE_ROWS_MAX, ReadPool};
+pub use read::{
+    AuditRow, ChainFault, CurrencySum, EventsVerified, FillFilter, LedgerVerified, OrderFilter,
+    OrderRow, PAGE_ROWS_MAX, Page, Paged, PolicyRow, PostingFilter, PostingRow, ReadPool, Realized,
+    RefusalFilter, TRADE_PROFITS_MAX, TradeExplained, TradeFilter, TradeProfit, Unbalanced,
+};
+pub use retention::{EVENTS_KEPT, Retained};
 pub use schema::SCHEMA_VERSION;
 pub use store::{Batch, CommitHook, Loaded, Store, StoreOptions};
 pub use writer::CommitInfo;

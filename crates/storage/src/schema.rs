@@ -2,6 +2,7 @@
 
 use crate::StoreError;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use std::fs::OpenOptions;
 use std::path::Path;
 
 /// Every migration that was ever released, in order; released ones never change.
@@ -12,12 +13,21 @@ pub const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// Opens the one connection that writes, checks the file and brings it to our version.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    private(OpenOptions::new().append(true).create(true), path)?;
     let mut connection = Connection::open(path).map_err(|e| damaged(path, e))?;
     prepare(&mut connection, path).map_err(|e| match e {
         StoreError::Sqlite(e) => damaged(path, e),
         other => other,
     })?;
     Ok(connection)
+}
+
+/// Makes a new file readable by its owner alone: it holds password hashes. SQLite gives the
+/// write-ahead log the same rights.
+pub(crate) fn private(options: &mut OpenOptions, path: &Path) -> Result<(), StoreError> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options.open(path).map(drop).map_err(|e| StoreError::io(path, e))
 }
 
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {

@@ -117,6 +117,10 @@ impl Store {
         Ok(Ticket::new(number, shared.queue.clone(), shared.durable.clone()))
     }
 
+    pub(crate) fn queue(&self) -> Arc<Queue> {
+        self.shared.queue.clone()
+    }
+
     /// The last durable ticket; closes when the store ends.
     pub fn committed(&self) -> watch::Receiver<u64> {
         self.shared.durable.clone()

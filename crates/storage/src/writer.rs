@@ -1,20 +1,32 @@
 //! The one writer: takes what is queued, writes one transaction, syncs, and only then speaks.
 
+use crate::control::{self, ControlAnswer, ControlError, ControlWrite};
 use crate::events::{EventRow, Streams};
 use crate::facts::Rows;
 use crate::queue::{Ending, Queue};
+use crate::retention::{self, Retained};
 use crate::{Batch, CommitHook, Health, StoreError};
+use domain::Timestamp;
 use engine::Output;
 use rusqlite::{Connection, TransactionBehavior};
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 
 /// What the queue holds.
 pub(crate) enum Job {
     /// Facts of the core.
     Batch { ticket: u64, batch: Batch },
+    /// A write of the server's.
+    Control {
+        ticket: u64,
+        write: ControlWrite,
+        reply: oneshot::Sender<Result<ControlAnswer, ControlError>>,
+    },
+    /// One step of retention.
+    Retain { ticket: u64, now: Timestamp, reply: oneshot::Sender<Retained> },
 }
 
 /// A transaction that is about to be synced: shown to a [`CommitHook`].
@@ -95,6 +107,11 @@ impl Writer {
             metrics::gauge!("amarktai_store_queue_rows").set(self.queue.rows() as f64);
             self.speak(speech);
         }
+        // Leaves one file for whoever copies it; readers may prevent that, which harms nothing.
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        if let Err(error) = self.connection.query_row(checkpoint, [], |_| Ok(())) {
+            tracing::warn!(%error, "the write-ahead log was not folded in at closing");
+        }
         Ok(())
     }
 
@@ -111,10 +128,13 @@ impl Writer {
             },
             streams: &mut self.streams,
             speech: &mut speech,
+            states: HashMap::new(),
+            cursors: HashMap::new(),
         };
         for job in jobs {
             work.job(job)?;
         }
+        work.latest()?;
         if let Some(hook) = &self.hook {
             let info = CommitInfo { rows: speech.rows, last_ticket: speech.last_ticket };
             hook(&info).map_err(|reason| StoreError::Failed(reason.into()))?;
@@ -148,6 +168,8 @@ struct Work<'c, 'w> {
     rows: Rows<'c, 'w>,
     streams: &'w mut Streams,
     speech: &'w mut Speech,
+    states: HashMap<String, Option<String>>,
+    cursors: HashMap<String, String>,
 }
 
 impl Work<'_, '_> {
@@ -157,7 +179,29 @@ impl Work<'_, '_> {
                 self.speech.last_ticket = ticket;
                 self.batch(batch)
             }
+            Job::Control { ticket, write, reply } => {
+                self.speech.last_ticket = ticket;
+                let answer = control::perform(self.rows.connection, &write)?;
+                if let ControlWrite::Event(draft) = write {
+                    self.event(draft)?;
+                }
+                self.answer(reply, answer);
+                Ok(())
+            }
+            Job::Retain { ticket, now, reply } => {
+                self.speech.last_ticket = ticket;
+                let retained = retention::step(self.rows.connection, now)?;
+                self.answer(reply, retained);
+                Ok(())
+            }
         }
+    }
+
+    /// Keeps an answer until the transaction is durable.
+    fn answer<T: Send + 'static>(&mut self, reply: oneshot::Sender<T>, answer: T) {
+        self.speech.rows += 1;
+        // Who asked may have gone away meanwhile.
+        self.speech.answers.push(Box::new(move || drop(reply.send(answer))));
     }
 
     fn batch(&mut self, batch: Batch) -> Result<(), StoreError> {
@@ -169,11 +213,20 @@ impl Work<'_, '_> {
                 self.event(draft)?;
             }
         }
-        for state in &batch.states {
-            self.rows.state(state)?;
+        self.states.extend(batch.states.into_iter().map(|row| (row.key, row.state)));
+        self.cursors.extend(batch.cursors);
+        Ok(())
+    }
+
+    /// States and cursors after all batches: of many for one entity only the last is written, as
+    /// nobody can ever see the others.
+    fn latest(self) -> Result<(), StoreError> {
+        let mut rows = self.rows;
+        for (key, state) in &self.states {
+            rows.state(key, state.as_deref())?;
         }
-        for cursor in &batch.cursors {
-            self.rows.cursor(cursor)?;
+        for (name, value) in &self.cursors {
+            rows.cursor(name, value)?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! What is acknowledged is durable, what is not durable is not told.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use common::{at, batch, open, trade};
@@ -60,7 +62,9 @@ fn gate() -> (mpsc::Sender<()>, mpsc::Receiver<()>, StoreOptions) {
     let hook = move |_: &storage::CommitInfo| {
         let ends = ends.lock().unwrap();
         ends.1.send(()).map_err(|e| e.to_string())?;
-        ends.0.recv().map_err(|e| e.to_string())
+        // A gate whose other end is gone stands open.
+        let _ = ends.0.recv();
+        Ok(())
     };
     (open_gate, at_gate, StoreOptions { commit_hook: Some(Arc::new(hook)), ..Default::default() })
 }
@@ -124,4 +128,76 @@ fn a_row_that_the_table_refuses_fails_the_commit_and_leaves_nothing_of_it() {
     drop(store);
     let store = open(dir.path());
     assert!(store.reader().events_after(None, None, 10).unwrap().items.is_empty());
+}
+
+#[test]
+fn a_full_queue_blocks_and_loses_and_reorders_nothing() {
+    const BATCH: usize = 1_024;
+    let dir = tempfile::tempdir().unwrap();
+    let (open_gate, at_gate, options) = gate();
+    let path = dir.path().join("amarktai.db");
+    let store = Store::open(&path, options).unwrap().0;
+    store.commit(Batch::default()).unwrap();
+    at_gate.recv().unwrap();
+
+    let batches = 2 * storage::QUEUE_ROWS_MAX / BATCH;
+    let pushed = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let (pusher, counter) = (store.clone(), pushed.clone());
+    let thread = std::thread::spawn(move || {
+        for n in 0..batches {
+            let text = n.to_string();
+            let states = (0..BATCH).map(|_| state("fleet", Some(&text))).collect();
+            pusher.commit(Batch { states, ..Batch::default() }).unwrap();
+            counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }
+    });
+    while store.health().queue < storage::QUEUE_ROWS_MAX {
+        std::thread::yield_now();
+    }
+    // The writer is held: nothing more fits, however long we looked.
+    assert!(pushed.load(std::sync::atomic::Ordering::SeqCst) <= batches / 2);
+    assert!(store.health().queue <= storage::QUEUE_ROWS_MAX + BATCH);
+
+    drop(open_gate);
+    thread.join().unwrap();
+    store.close().unwrap();
+    let loaded = Store::open(&path, StoreOptions::default()).unwrap().1;
+    assert_eq!(loaded.states, [state("fleet", Some(&(batches - 1).to_string()))]);
+}
+
+#[test]
+fn waiting_without_blocking_gives_the_same_answers() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let hook = |info: &storage::CommitInfo| {
+        if info.last_ticket >= 2 { Err("disk on fire".to_owned()) } else { Ok(()) }
+    };
+    let options = StoreOptions { commit_hook: Some(Arc::new(hook)), ..Default::default() };
+    let store = Store::open(&dir.path().join("amarktai.db"), options).unwrap().0;
+    runtime.block_on(async {
+        let mut told = store.events().subscribe();
+        let good = store.commit(batch(vec![Output::Trade(trade(1, 1, 1, 60))])).unwrap();
+        good.wait_async().await.unwrap();
+        assert_eq!(told.next().await.unwrap().seq, 1);
+        let bad = store.commit(Batch::default()).unwrap();
+        assert!(matches!(bad.wait_async().await, Err(StoreError::Failed(_))));
+        good.wait_async().await.unwrap();
+        assert_eq!(told.next().await.unwrap_err(), SubscriptionError::Closed);
+        assert!(store.committed().wait_for(|last| *last > 1).await.is_err());
+    });
+}
+
+#[test]
+fn a_backup_is_a_whole_store_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.commit(batch(vec![Output::Trade(trade(1, 1, 1, 60))])).unwrap().wait().unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    let to = copy.path().join("amarktai.db");
+    store.reader().backup(&to).unwrap();
+    assert!(matches!(store.reader().backup(&to), Err(StoreError::Io { .. })));
+    store.commit(batch(vec![Output::Trade(trade(1, 1, 2, 61))])).unwrap().wait().unwrap();
+    let restored = open(copy.path());
+    assert!(restored.reader().events_verify().unwrap().ok);
+    assert_eq!(restored.reader().events_after(None, None, 10).unwrap().items.len(), 1);
 }

@@ -1,7 +1,22 @@
 //! Queries on read-only connections. They block: call them where blocking is allowed.
 
+mod explain;
+mod list;
+mod lists;
+mod rows;
+mod verify;
+
+pub use explain::TradeExplained;
+pub use list::{Page, Paged};
+pub use lists::{
+    FillFilter, OrderFilter, PostingFilter, RefusalFilter, TRADE_PROFITS_MAX, TradeFilter,
+};
+pub use rows::{AuditRow, OrderRow, PolicyRow, PostingRow, TradeProfit};
+pub use verify::{ChainFault, CurrencySum, EventsVerified, LedgerVerified, Realized, Unbalanced};
+
 use crate::StoreError;
-use rusqlite::{Connection, OpenFlags};
+use crate::cells::Cells;
+use rusqlite::{Connection, OpenFlags, Params};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,6 +52,20 @@ impl ReadPool {
         Ok(Self { shared: Arc::new(shared) })
     }
 
+    /// Writes a consistent copy of the store into a new file while it goes on being used.
+    ///
+    /// # Errors
+    /// The file exists, or the disk says no.
+    pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        // SQLite fills an empty file; made here, it is private from its first byte.
+        crate::schema::private(std::fs::File::options().write(true).create_new(true), to)?;
+        let target = to.to_string_lossy();
+        self.with(|connection| {
+            connection.execute("VACUUM INTO ?1", [&*target])?;
+            Ok(())
+        })
+    }
+
     /// Runs a query on a free connection, in one read transaction's view at a time.
     pub(crate) fn with<T>(
         &self,
@@ -47,6 +76,26 @@ impl ReadPool {
             Some(connection) => query(connection),
             None => Err(StoreError::Closed),
         }
+    }
+
+    /// The first row of a query.
+    pub(crate) fn one<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl Fn(&Cells<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.all(sql, params, read)?.into_iter().next())
+    }
+
+    /// All rows of a query: for what is few by nature.
+    pub(crate) fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl Fn(&Cells<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.with(|connection| collect(connection, sql, params, read))
     }
 
     fn take(&self) -> Result<Connection, StoreError> {
@@ -82,7 +131,22 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags)?;
     // A checkpoint or recovery may hold the file for a moment.
     connection.busy_timeout(WAIT_MAX)?;
-    connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;")?;
+    connection.execute_batch("PRAGMA trusted_schema = OFF")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+pub(crate) fn collect<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl Fn(&Cells<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut items = Vec::new();
+    while let Some(row) = rows.next()? {
+        items.push(read(&Cells(row))?);
+    }
+    Ok(items)
 }

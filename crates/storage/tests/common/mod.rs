@@ -1,5 +1,5 @@
 //! Facts to store, made from small numbers.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file uses its part")]
 
 use domain::{
     AccountId, Amount, Book, BotConfig, BotId, DataGrade, EventKind, Exchange, ExitReason, Exits,

@@ -1,175 +1,144 @@
-//! Users, tokens and sessions: the only thing that this crate writes.
+//! Users, tokens and sessions: the only thing that this crate writes, by the store's one writer.
 
-use crate::auth::{Credential, Principal, Role};
+use crate::auth::{Credential, Principal};
 use crate::problem::Problem;
+use crate::state::AppState;
+use axum::http::StatusCode;
 use domain::{AccountId, Timestamp};
-use serde::Serialize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use storage::{
+    ControlAnswer, ControlError, ControlFailure, ControlWrite, NewSession, NewToken, NewUser,
+    SecretHash,
+};
 
-/// Somebody with a password.
-#[derive(Clone, Debug, Serialize)]
-#[allow(missing_docs)]
-pub struct User {
-    pub id: u32,
-    pub name: String,
-    pub role: Role,
-    pub account_id: AccountId,
-    #[serde(skip)]
-    pub password_hash: String,
-    pub created_at: Timestamp,
-}
+/// Where a token of all accounts works when no account is named.
+const FIRST_ACCOUNT: AccountId = AccountId(1);
+/// Noting each use would be a commit each.
+const TOUCH_EVERY: Duration = Duration::from_secs(60);
+/// Credentials whose last note is remembered; beyond, the map starts anew.
+const TOUCHED_MAX: usize = 10_000;
+/// Where the store keeps the hash of the setup code.
+const SETUP_CODE_KEY: &str = "setup_code_hash";
 
-/// A program's key, without the key.
-#[derive(Clone, Debug, Serialize)]
-#[allow(missing_docs)]
-pub struct Token {
-    pub id: u32,
-    pub name: String,
-    pub role: Role,
-    pub account_id: AccountId,
-    #[serde(skip)]
-    pub hash: [u8; 32],
-    pub created_at: Timestamp,
-}
-
+/// When the use of a credential was last noted.
 #[derive(Default)]
-struct Tables {
-    users: Vec<User>,
-    tokens: Vec<Token>,
-    sessions: Vec<([u8; 32], u32, Timestamp)>,
+pub(crate) struct Touched(Mutex<HashMap<SecretHash, Instant>>);
+
+impl Touched {
+    fn is_due(&self, hash: SecretHash) -> bool {
+        let mut touched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if touched.get(&hash).is_some_and(|at| at.elapsed() < TOUCH_EVERY) {
+            return false;
+        }
+        if touched.len() >= TOUCHED_MAX {
+            touched.clear();
+        }
+        touched.insert(hash, Instant::now());
+        true
+    }
 }
 
-/// See the module.
-#[derive(Clone, Default)]
-pub struct Access(Arc<Mutex<Tables>>);
-
-impl Access {
-    fn with<R>(&self, f: impl FnOnce(&mut Tables) -> R) -> R {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Whose token is it?
-    pub(crate) async fn by_token(&self, hash: [u8; 32]) -> Result<Option<Principal>, Problem> {
-        Ok(self.with(|t| {
-            t.tokens.iter().find(|k| k.hash == hash).map(|k| Principal {
-                name: k.name.clone(),
-                role: k.role,
-                account_id: k.account_id,
-                credential: Credential::Token(hash),
-            })
-        }))
-    }
-
-    /// Whose session is it?
-    pub(crate) async fn by_session(&self, hash: [u8; 32]) -> Result<Option<Principal>, Problem> {
-        Ok(self.with(|t| {
-            let (_, user, _) = t.sessions.iter().find(|s| s.0 == hash)?;
-            let user = t.users.iter().find(|u| u.id == *user)?;
-            Some(Principal {
-                name: user.name.clone(),
-                role: user.role,
-                account_id: user.account_id,
-                credential: Credential::Session(hash),
-            })
-        }))
+impl AppState {
+    /// Who shows this? Revoked and expired ones are nobody.
+    pub(crate) async fn principal(
+        &self,
+        credential: Credential,
+    ) -> Result<Option<Principal>, Problem> {
+        let found = self.read(move |reader| match credential {
+            Credential::Token(hash) => Ok(reader.token_by_hash(&hash)?.map(|token| Principal {
+                name: token.name,
+                role: token.role,
+                account_id: token.account_id.unwrap_or(FIRST_ACCOUNT),
+                credential,
+            })),
+            Credential::Session(hash) => {
+                Ok(reader.session_by_hash(&hash, now())?.map(|session| Principal {
+                    name: session.user.name,
+                    role: session.user.role,
+                    account_id: session.user.account_id,
+                    credential,
+                }))
+            }
+        });
+        let found = found.await?;
+        if let (Some(_), Credential::Token(hash) | Credential::Session(hash)) = (&found, credential)
+            && self.touched.is_due(hash)
+        {
+            // Not waited for: when it was last used is worth no delay.
+            let _ = self.store.control(ControlWrite::Touch { hash, at: now() });
+        }
+        Ok(found)
     }
 
     /// Would it still be let in as who it is?
     pub(crate) async fn is_valid(&self, who: &Principal) -> Result<bool, Problem> {
-        let found = match who.credential {
-            Credential::Token(hash) => self.by_token(hash).await?,
-            Credential::Session(hash) => self.by_session(hash).await?,
-        };
-        Ok(found.as_ref() == Some(who))
+        Ok(self.principal(who.credential).await?.as_ref() == Some(who))
     }
 
-    /// All users.
-    pub(crate) async fn users(&self) -> Result<Vec<User>, Problem> {
-        Ok(self.with(|t| t.users.clone()))
+    /// Writes, and waits for the commit.
+    pub(crate) async fn control(&self, write: ControlWrite) -> Result<ControlAnswer, Problem> {
+        Ok(self.store.control(write)?.answer_async().await?)
     }
 
-    /// All tokens.
-    pub(crate) async fn tokens(&self) -> Result<Vec<Token>, Problem> {
-        Ok(self.with(|t| t.tokens.clone()))
+    /// The id of the new row.
+    pub(crate) async fn create(&self, write: ControlWrite) -> Result<i64, Problem> {
+        match self.control(write).await? {
+            ControlAnswer::Created(id) => Ok(id),
+            other => Err(Problem::internal(&format!("creation answered {other:?}"))),
+        }
     }
 
-    /// `None`: the name is taken.
-    pub(crate) async fn add_user(
-        &self,
-        name: String,
-        role: Role,
-        account_id: AccountId,
-        password_hash: String,
-    ) -> Result<Option<User>, Problem> {
-        Ok(self.with(|t| {
-            if t.users.iter().any(|u| u.name == name) {
-                return None;
-            }
-            let id = t.users.len() as u32 + 1;
-            let created_at = now();
-            let user = User { id, name, role, account_id, password_hash, created_at };
-            t.users.push(user.clone());
-            Some(user)
-        }))
-    }
-
-    /// `None`: the name is taken.
-    pub async fn add_token(
-        &self,
-        name: String,
-        role: Role,
-        account_id: AccountId,
-        hash: [u8; 32],
-    ) -> Result<Option<Token>, Problem> {
-        Ok(self.with(|t| {
-            if t.tokens.iter().any(|u| u.name == name) {
-                return None;
-            }
-            let id = t.tokens.last().map_or(1, |t| t.id + 1);
-            let token = Token { id, name, role, account_id, hash, created_at: now() };
-            t.tokens.push(token.clone());
-            Some(token)
-        }))
-    }
-
-    /// Says whether it was there.
-    pub(crate) async fn revoke_user(&self, id: u32) -> Result<bool, Problem> {
-        Ok(self.with(|t| {
-            let before = t.users.len();
-            t.users.retain(|k| k.id != id);
-            before != t.users.len()
-        }))
-    }
-
-    /// Says whether it was there.
-    pub(crate) async fn revoke_token(&self, id: u32) -> Result<bool, Problem> {
-        Ok(self.with(|t| {
-            let before = t.tokens.len();
-            t.tokens.retain(|k| k.id != id);
-            before != t.tokens.len()
-        }))
-    }
-
-    /// The user of this name.
-    pub(crate) async fn user(&self, name: &str) -> Result<Option<User>, Problem> {
-        Ok(self.with(|t| t.users.iter().find(|u| u.name == name).cloned()))
+    /// Is this the setup code that waits to be used?
+    pub(crate) async fn is_setup_code(&self, code: &str) -> Result<bool, Problem> {
+        let stored = self.read(|reader| reader.meta(SETUP_CODE_KEY)).await?;
+        let typed: String =
+            storage::secret_hash(code).iter().map(|byte| format!("{byte:02x}")).collect();
+        // Two digests: how far they agree tells nothing about the code.
+        Ok(stored.is_some_and(|stored| stored == typed))
     }
 
     /// Remembers a session.
-    pub(crate) async fn add_session(
+    pub(crate) async fn open_session(
         &self,
-        user: u32,
-        hash: [u8; 32],
+        user_id: i64,
+        hash: SecretHash,
         expires_at: Timestamp,
     ) -> Result<(), Problem> {
-        self.with(|t| t.sessions.push((hash, user, expires_at)));
-        Ok(())
+        let session = NewSession { user_id, hash, created_at: now(), expires_at };
+        self.create(ControlWrite::CreateSession(session)).await.map(|_| ())
     }
 
-    /// Ends a session.
-    pub(crate) async fn end_session(&self, hash: [u8; 32]) -> Result<(), Problem> {
-        self.with(|t| t.sessions.retain(|s| s.0 != hash));
-        Ok(())
+    /// Adds a user.
+    pub(crate) async fn add_user(&self, user: NewUser) -> Result<i64, Problem> {
+        self.create(ControlWrite::CreateUser(user)).await
+    }
+
+    /// Adds a token.
+    pub(crate) async fn add_token(&self, token: NewToken) -> Result<i64, Problem> {
+        self.create(ControlWrite::CreateToken(token)).await
+    }
+}
+
+impl From<ControlFailure> for Problem {
+    fn from(failure: ControlFailure) -> Self {
+        let error = match failure {
+            ControlFailure::Refused(error) => error,
+            ControlFailure::Store(error) => return error.into(),
+        };
+        let detail = error.to_string();
+        match error {
+            ControlError::NotFound(what) => Self::not_found(what),
+            ControlError::NameTaken(name) => {
+                Self::new(StatusCode::CONFLICT, "NAME_TAKEN", detail).with("name", name)
+            }
+            ControlError::WrongSetupCode => Self::forbidden("SETUP_CODE_WRONG", detail),
+            ControlError::AlreadySetUp => Self::new(StatusCode::CONFLICT, "ALREADY_SET_UP", detail),
+            ControlError::Invalid(_) | ControlError::AccountNeeded(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "INVALID_FIELD", detail)
+            }
+        }
     }
 }
 

@@ -6,15 +6,17 @@
 //! Main types: [`AppState`], [`router`], [`serve`]. Deliberately absent: TLS (a reverse proxy's
 //! work), CORS (no foreign origin is welcome), any rule about trading.
 
-pub mod access;
+mod access;
 mod auth;
 pub mod core;
+mod csv;
 mod extract;
 mod health;
 mod idempotency;
 mod listener;
 mod openapi;
 mod page;
+mod performance;
 mod problem;
 mod read;
 mod realtime;

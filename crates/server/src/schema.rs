@@ -30,11 +30,11 @@ macro_rules! named {
 }
 named! {
     Health, SetupState, Me, Account, User, Token, NewToken, Strategy, Exits, Bot, BotPage, HoldItem,
-    Why, BotDecisions, Equity, Position, Order, OrderPage, Fill, FillPage, Trade, TradePage,
-    Explanation, Refusal, RefusalPage, Transfer, TransferPage, LedgerVerdict, Wallet, Portfolio,
+    Why, Equity, Position, Order, OrderPage, Fill, FillPage, Trade, TradePage,
+    Explanation, Refusal, RefusalPage, LedgerVerdict, Wallet, Portfolio,
     EmergencyStop, Performance, Market, OrderBook, Bar, StrategySchema, Policy, PolicyVersion,
     Bodyguard, System, Disk, Event, EventPage, Done, Decimal, Timeframe, RiskMode, Sizing,
-    StopChoice, Problem, Exchange, Level,
+    StopChoice, Problem, Exchange, Mode, Level, Role, Posting, PostingPage, BotDecisions,
 }
 
 /// All shapes as `components.schemas`.
@@ -44,7 +44,7 @@ pub fn components() -> Map<String, Value> {
     for (name, fields) in &shapes {
         all.insert(name.clone(), object(fields));
     }
-    for row in ["Bot", "Order", "Fill", "Trade", "Refusal", "Transfer", "Event"] {
+    for row in ["Bot", "Order", "Fill", "Trade", "Refusal", "Posting", "Event"] {
         let page = json!({ "items": format!("[{row}]"), "next": "text?" });
         all.insert(format!("{row}Page"), object(&page));
     }

@@ -1,6 +1,6 @@
 //! What every handler may use.
 
-use crate::access::Access;
+use crate::access::Touched;
 use crate::auth::{LoginLimit, Passwords};
 use crate::core::Core;
 use crate::health::HealthReport;
@@ -12,6 +12,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::Semaphore;
 
 /// What the binary configures.
 #[derive(Clone, Debug)]
@@ -34,8 +35,6 @@ pub struct ServerConfig {
     pub heartbeat: std::time::Duration,
     /// Of the first account, made at set-up where there is none.
     pub reporting_currency: Currency,
-    /// First owner's code as the terminal prints it; `None`: set-up is closed.
-    pub setup_code: Option<String>,
     /// Where disk use is measured: named in `/api/system/disk`.
     pub data_dir: std::path::PathBuf,
 }
@@ -63,8 +62,6 @@ pub struct AppState {
     pub core: Core,
     /// For reading; commands go to the core.
     pub store: storage::Store,
-    /// Users, tokens, sessions.
-    pub access: Access,
     /// Settings.
     pub config: Arc<ServerConfig>,
     /// As the supervisor last published it.
@@ -79,6 +76,9 @@ pub struct AppState {
     pub(crate) logins: Arc<LoginLimit>,
     pub(crate) replies: Arc<Replies>,
     pub(crate) realtime: Realtime,
+    pub(crate) touched: Arc<Touched>,
+    /// Turns for queries that read everything.
+    pub(crate) heavy: Arc<Semaphore>,
     pub(crate) started: Instant,
 }
 
@@ -88,7 +88,6 @@ impl AppState {
         Self {
             core,
             store,
-            access: Access::default(),
             config: Arc::new(config),
             health: Arc::new(ArcSwap::from_pointee(HealthReport::default())),
             metrics: None,
@@ -98,6 +97,8 @@ impl AppState {
             logins: Arc::default(),
             replies: Arc::default(),
             realtime: Realtime::default(),
+            touched: Arc::default(),
+            heavy: Arc::new(Semaphore::new(1)),
             started: Instant::now(),
         }
     }

@@ -124,12 +124,14 @@ async fn principal(state: &AppState, headers: &HeaderMap) -> Result<Option<Princ
         let text = value.to_str().unwrap_or("");
         let token = text.split_once(' ').filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
         return match token {
-            Some((_, token)) => state.access.by_token(secret::digest(token.trim())).await,
+            Some((_, token)) => {
+                state.principal(Credential::Token(secret::digest(token.trim()))).await
+            }
             None => Ok(None),
         };
     }
     match session_of(headers) {
-        Some(session) => state.access.by_session(secret::digest(session)).await,
+        Some(session) => state.principal(Credential::Session(secret::digest(session))).await,
         None => Ok(None),
     }
 }

@@ -9,41 +9,11 @@ pub(crate) mod secret;
 pub(crate) use guard::{Local, MaybePrincipal, Scope, guard, is_open, unauthenticated};
 pub(crate) use limit::LoginLimit;
 pub(crate) use password::{Passwords, check as check_password};
-pub(crate) use routes::{check_name, name_taken, routes};
+pub(crate) use routes::{check_name, routes};
 
 use crate::problem::Problem;
 use domain::{AccountId, Actor};
-use serde::{Deserialize, Serialize};
-
-/// What a user or token may do.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Looks.
-    Viewer,
-    /// Orders within its account.
-    Trader,
-    /// Everything, in all accounts.
-    Admin,
-}
-
-impl Role {
-    /// Its word.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Trader => "trader",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// The role of this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Viewer, Self::Trader, Self::Admin].into_iter().find(|r| r.name() == name)
-    }
-}
+pub use storage::Role;
 
 /// Somebody who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]

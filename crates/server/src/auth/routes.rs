@@ -2,7 +2,7 @@
 
 use super::guard::{COOKIE, Client};
 use super::{Credential, MaybePrincipal, Principal, Role, password, secret};
-use crate::access::{User, now};
+use crate::access::now;
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::schema;
@@ -15,6 +15,7 @@ use domain::{AccountId, Actor, Span};
 use engine::{Command, Reply};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use storage::{ControlError, ControlFailure, ControlWrite, NewUser, UserRow};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -54,7 +55,7 @@ struct LoginBody {
 #[utoipa::path(get, path = "/api/auth/setup", tag = "auth",
     responses((status = 200, body = schema::SetupState)))]
 async fn needs_setup(State(state): State<AppState>) -> Result<Json<Value>, Problem> {
-    let is_needed = state.access.users().await?.is_empty();
+    let is_needed = !state.read(|reader| reader.has_users()).await?;
     Ok(Json(json!({ "needed": is_needed, "mode": state.config.mode() })))
 }
 
@@ -68,26 +69,28 @@ async fn setup(
 ) -> Result<Response, Problem> {
     // One name for all attempts: the code is what is guessed here.
     state.logins.check(address, "setup code")?;
-    let is_right = state
-        .config
-        .setup_code
-        .as_deref()
-        .is_some_and(|code| secret::is_same(code, &body.setup_code));
+    let is_right = state.is_setup_code(&body.setup_code).await?;
+    let is_set_up = state.read(|reader| reader.has_users()).await?;
+    if is_set_up {
+        return Err(ControlFailure::from(ControlError::AlreadySetUp).into());
+    }
     if !is_right {
         state.logins.failed(address, "setup code");
         let detail = "this is not the code that the terminal (or `amarktai setup-code`) prints";
         return Err(Problem::forbidden("SETUP_CODE_WRONG", detail));
     }
-    if !state.access.users().await?.is_empty() {
-        let detail = "an owner exists; sign in";
-        return Err(Problem::new(StatusCode::CONFLICT, "ALREADY_SET_UP", detail));
-    }
     check_name(&body.name)?;
     password::check(&body.password)?;
     let account = first_account(&state, &body.name).await?;
-    let hash = state.passwords.hash(body.password).await?;
-    let user = state.access.add_user(body.name, Role::Admin, account, hash).await?;
-    let user = user.ok_or_else(name_taken)?;
+    let password_hash = state.passwords.hash(body.password).await?;
+    let (name, role) = (body.name, Role::Admin);
+    let user =
+        NewUser { name: name.clone(), account_id: account, role, password_hash, created_at: now() };
+    // The store asks the code once more and uses it up: of two owners at once, one is refused.
+    let code = secret::digest(&body.setup_code);
+    state.create(ControlWrite::CreateFirstUser { code, user }).await?;
+    let user = state.read(move |reader| reader.user_by_name(&name)).await?;
+    let user = user.ok_or_else(|| Problem::internal(&"the new owner is not there"))?;
     signed_in(&state, &user, StatusCode::CREATED).await
 }
 
@@ -114,7 +117,8 @@ async fn login(
     Body(body): Body<LoginBody>,
 ) -> Result<Response, Problem> {
     state.logins.check(address, &body.name)?;
-    let user = state.access.user(&body.name).await?;
+    let name = body.name.clone();
+    let user = state.read(move |reader| reader.user_by_name(&name)).await?;
     let stored = user.as_ref().map(|user| user.password_hash.clone());
     let is_right = state.passwords.verify(body.password, stored).await?;
     match user.filter(|_| is_right) {
@@ -130,10 +134,14 @@ async fn login(
     }
 }
 
-async fn signed_in(state: &AppState, user: &User, status: StatusCode) -> Result<Response, Problem> {
+async fn signed_in(
+    state: &AppState,
+    user: &UserRow,
+    status: StatusCode,
+) -> Result<Response, Problem> {
     let session = secret::random();
     let expires_at = now() + Span::from_secs(SESSION_S);
-    state.access.add_session(user.id, secret::digest(&session), expires_at).await?;
+    state.open_session(user.id, secret::digest(&session), expires_at).await?;
     let who = Principal {
         name: user.name.clone(),
         role: user.role,
@@ -157,7 +165,8 @@ async fn logout(
     MaybePrincipal(who): MaybePrincipal,
 ) -> Result<Response, Problem> {
     if let Some(Credential::Session(session)) = who.map(|who| who.credential) {
-        state.access.end_session(session).await?;
+        let end = ControlWrite::RevokeSession { hash: session, at: now() };
+        state.control(end).await?;
     }
     let gone = cookie(&state.config, "", 0);
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response())
@@ -187,9 +196,4 @@ pub(crate) fn check_name(name: &str) -> Result<(), Problem> {
         return Err(Problem::invalid_field("name", shown, "1 to 64 printable characters"));
     }
     Ok(())
-}
-
-/// 409 for a name that somebody has.
-pub(crate) fn name_taken() -> Problem {
-    Problem::new(StatusCode::CONFLICT, "NAME_TAKEN", "the name is taken; choose another")
 }

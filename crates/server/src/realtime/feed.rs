@@ -171,7 +171,7 @@ impl Feed {
     }
 
     async fn heartbeat(&mut self) -> Step {
-        match self.state.access.is_valid(&self.scope.who).await {
+        match self.state.is_valid(&self.scope.who).await {
             Ok(true) => Step::Beat(heartbeat::text(&self.state, &self.cursor()).await),
             Ok(false) => Step::End(End::SignedOut),
             Err(_) => Step::End(End::Failed),

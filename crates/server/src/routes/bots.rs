@@ -32,6 +32,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(flatten))
         .routes(routes!(clone_bot))
         .routes(routes!(holds))
+        .merge(super::bot_history::routes())
 }
 
 /// A new bot; what is left away takes its default.

@@ -1,7 +1,9 @@
 //! The routes, one module a subject.
 
+mod bot_history;
 mod bots;
 mod events;
+mod history;
 mod market;
 mod money;
 mod not_built;
@@ -16,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub(crate) fn all() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(bots::routes())
+        .merge(history::routes())
         .merge(money::routes())
         .merge(market::routes())
         .merge(safety::routes())

@@ -1,7 +1,7 @@
 //! Accounts, users and tokens: for admins.
 
-use crate::access::{Token, User};
-use crate::auth::{Principal, Role, check_name, name_taken, secret};
+use crate::access::now;
+use crate::auth::{Principal, Role, check_name, secret};
 use crate::extract::{Body, Path};
 use crate::problem::Problem;
 use crate::schema;
@@ -13,6 +13,7 @@ use domain::{AccountId, Currency};
 use engine::{AccountRecord, Command, Reply};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use storage::{ControlWrite, NewToken, NewUser, TokenRow, UserRow};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -39,11 +40,12 @@ struct NewAccount {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewUser {
+struct MakeUser {
     #[schema(min_length = 1, max_length = 64)]
     name: String,
     #[schema(min_length = 10, max_length = 256)]
     password: String,
+    #[schema(value_type = schema::Role)]
     role: Role,
     /// Default: the admin's own.
     #[serde(default)]
@@ -52,9 +54,10 @@ struct NewUser {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewToken {
+struct MakeToken {
     #[schema(min_length = 1, max_length = 64)]
     name: String,
+    #[schema(value_type = schema::Role)]
     role: Role,
     /// Default: the admin's own.
     #[serde(default)]
@@ -97,26 +100,34 @@ async fn open_account(
 /// Everyone with a password.
 #[utoipa::path(get, path = "/api/users", tag = "people",
     responses((status = 200, body = Vec<schema::User>)))]
-async fn users(State(state): State<AppState>, who: Principal) -> Result<Json<Vec<User>>, Problem> {
+async fn users(
+    State(state): State<AppState>,
+    who: Principal,
+) -> Result<Json<Vec<UserRow>>, Problem> {
     who.require_admin()?;
-    Ok(Json(state.access.users().await?))
+    Ok(Json(state.read(|reader| reader.users(None)).await?))
 }
 
 /// Adds a user.
-#[utoipa::path(post, path = "/api/users", tag = "people", request_body = NewUser,
+#[utoipa::path(post, path = "/api/users", tag = "people", request_body = MakeUser,
     responses((status = 201, body = schema::User)))]
 async fn add_user(
     State(state): State<AppState>,
     who: Principal,
-    Body(body): Body<NewUser>,
-) -> Result<(StatusCode, Json<User>), Problem> {
+    Body(body): Body<MakeUser>,
+) -> Result<(StatusCode, Json<UserRow>), Problem> {
     who.require_admin()?;
     check_name(&body.name)?;
     crate::auth::check_password(&body.password)?;
     let account = account_of(&state, &who, body.account_id).await?;
-    let hash = state.passwords.hash(body.password).await?;
-    let user = state.access.add_user(body.name, body.role, account, hash).await?;
-    Ok((StatusCode::CREATED, Json(user.ok_or_else(name_taken)?)))
+    let password_hash = state.passwords.hash(body.password).await?;
+    let (name, role) = (body.name, body.role);
+    let user =
+        NewUser { name: name.clone(), account_id: account, role, password_hash, created_at: now() };
+    state.add_user(user).await?;
+    let user = state.read(move |reader| reader.user_by_name(&name)).await?;
+    let user = user.ok_or_else(|| Problem::internal(&"the new user is not there"))?;
+    Ok((StatusCode::CREATED, Json(user)))
 }
 
 /// Ends a user's access; sessions end with it.
@@ -128,14 +139,17 @@ async fn revoke_user(
     Path(id): Path<u32>,
 ) -> Result<StatusCode, Problem> {
     who.require_admin()?;
-    let found = state.access.users().await?.into_iter().find(|user| user.id == id);
-    let user = found.ok_or_else(|| Problem::not_found("user"))?;
+    let id = i64::from(id);
+    let users = state.read(|reader| reader.users(None)).await?;
+    let user = users.into_iter().find(|user| user.id == id);
+    let user = user.ok_or_else(|| Problem::not_found("user"))?;
     // Whoever locks the last door from outside cannot come back in.
     if user.name == who.name {
         let detail = "another admin has to end your access";
         return Err(Problem::new(StatusCode::CONFLICT, "OWN_ACCESS", detail));
     }
-    revoked(state.access.revoke_user(id).await?, "user")
+    state.control(ControlWrite::RevokeUser { user: id, at: now() }).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Programs' tokens, without the tokens.
@@ -144,31 +158,36 @@ async fn revoke_user(
 async fn tokens(
     State(state): State<AppState>,
     who: Principal,
-) -> Result<Json<Vec<Token>>, Problem> {
+) -> Result<Json<Vec<TokenRow>>, Problem> {
     who.require_admin()?;
-    Ok(Json(state.access.tokens().await?))
+    Ok(Json(state.read(|reader| reader.tokens(None)).await?))
 }
 
 /// Makes a token; the answer shows it, once.
-#[utoipa::path(post, path = "/api/tokens", tag = "people", request_body = NewToken,
+#[utoipa::path(post, path = "/api/tokens", tag = "people", request_body = MakeToken,
     responses((status = 201, body = schema::NewToken)))]
 async fn add_token(
     State(state): State<AppState>,
     who: Principal,
-    Body(body): Body<NewToken>,
+    Body(body): Body<MakeToken>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     who.require_admin()?;
     check_name(&body.name)?;
     let account = account_of(&state, &who, body.account_id).await?;
     let text = secret::token();
-    let hash = secret::digest(&text);
-    let token = state.access.add_token(body.name, body.role, account, hash).await?;
-    let token = token.ok_or_else(name_taken)?;
+    let token = NewToken {
+        name: body.name.clone(),
+        account_id: Some(account),
+        role: body.role,
+        hash: secret::digest(&text),
+        created_at: now(),
+    };
+    let id = state.add_token(token).await?;
     let answer = json!({
-        "id": token.id,
-        "name": token.name,
-        "role": token.role,
-        "account_id": token.account_id,
+        "id": id,
+        "name": body.name,
+        "role": body.role,
+        "account_id": account,
         "token": text,
     });
     Ok((StatusCode::CREATED, Json(answer)))
@@ -183,11 +202,9 @@ async fn revoke_token(
     Path(id): Path<u32>,
 ) -> Result<StatusCode, Problem> {
     who.require_admin()?;
-    revoked(state.access.revoke_token(id).await?, "token")
-}
-
-fn revoked(was_there: bool, what: &str) -> Result<StatusCode, Problem> {
-    if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found(what)) }
+    let write = ControlWrite::RevokeToken { token: i64::from(id), at: now() };
+    state.control(write).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The named account, if there is one; else the admin's own.

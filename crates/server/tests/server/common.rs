@@ -1,6 +1,6 @@
 //! A server on a real socket with a run loop that a test scripts.
 
-use domain::{AccountId, Policy};
+use domain::{AccountId, Policy, Timestamp};
 use engine::{Command, CommandError, Engine, EngineConfig, Reply};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use storage::{Batch, Store, StoreOptions};
+use storage::{Batch, ControlWrite, NewToken, Store, StoreOptions};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
@@ -43,7 +43,6 @@ pub(crate) fn config() -> ServerConfig {
         flags: serde_json::json!({ "ENABLE_TRADING": true, "ENABLE_BODYGUARD": true }),
         heartbeat: Duration::from_secs(10),
         reporting_currency: "ZAR".parse().unwrap(),
-        setup_code: Some(SETUP_CODE.into()),
         data_dir: "data".into(),
     }
 }
@@ -72,12 +71,22 @@ impl Server {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("amarktai.db");
         let (store, _) = Store::open(&path, StoreOptions::default()).unwrap();
+        let code = ControlWrite::SetupCode(Some(storage::secret_hash(SETUP_CODE)));
+        store.control(code).unwrap().answer_async().await.unwrap();
         let state = AppState::new(Core::new(sender), store.clone(), config);
         let mut tokens = Vec::new();
         for (name, role) in [("root", Role::Admin), ("tom", Role::Trader), ("vera", Role::Viewer)] {
             let token = new_token();
             let hash = token_digest(&token);
-            state.access.add_token(name.into(), role, AccountId(1), hash).await.unwrap();
+            let token_row = NewToken {
+                name: name.into(),
+                account_id: Some(AccountId(1)),
+                role,
+                hash,
+                created_at: Timestamp::EPOCH,
+            };
+            let write = store.control(ControlWrite::CreateToken(token_row)).unwrap();
+            write.answer_async().await.unwrap();
             tokens.push(token);
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

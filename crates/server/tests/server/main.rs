@@ -1,5 +1,7 @@
 //! The server over real sockets: one binary, so that it links once.
 
+#![allow(clippy::unwrap_used)] // the rule knows no support code of tests
+
 mod access;
 mod common;
 mod realtime;

@@ -1,1 +1,37 @@
-//! HTTP, SSE, WebSocket, sign-in, metrics and the page.
+//! The outside of the product: HTTP, SSE, WebSocket, sign-in, metrics and the plain page.
+//!
+//! Only the binary depends on this crate. It asks the core ([`Core`]) and reads the store; it never
+//! writes state: what people order becomes a command, answered after its commit. The one
+//! exception is access control (users, tokens, sessions), which is no business of the core.
+//! Main types: [`AppState`], [`router`], [`serve`]. Deliberately absent: TLS (a reverse proxy's
+//! work), CORS (no foreign origin is welcome), any rule about trading.
+
+mod access;
+mod auth;
+pub mod core;
+mod csv;
+mod extract;
+mod health;
+mod idempotency;
+mod listener;
+mod openapi;
+mod page;
+mod performance;
+mod problem;
+mod read;
+mod realtime;
+mod routes;
+pub mod schema;
+mod serve;
+mod state;
+
+pub use auth::{
+    Credential, Principal, Role,
+    secret::{digest as token_digest, token as new_token},
+};
+pub use core::{Core, CoreError, CoreRequest};
+pub use health::{FeedCheck, HealthReport, Part, Status};
+pub use openapi::document;
+pub use problem::Problem;
+pub use serve::{router, serve};
+pub use state::{AppState, EmergencyLatch, ServerConfig};

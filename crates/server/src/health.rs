@@ -1,0 +1,180 @@
+//! Health as the supervisor reports it, and who may see how much of it.
+
+use crate::auth::{Local, MaybePrincipal};
+use crate::problem::Problem;
+use crate::schema;
+use crate::state::AppState;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use domain::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// How well something is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// As it should be.
+    Healthy,
+    /// Works, with less than it should have.
+    #[default]
+    Degraded,
+    /// Does not do its work.
+    Unhealthy,
+}
+
+/// One checked part.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Part {
+    /// How well.
+    pub status: Status,
+    /// In words: figures, or why it is not healthy.
+    pub detail: String,
+}
+
+impl Part {
+    /// A part that was not looked at yet.
+    pub fn unknown() -> Self {
+        Self { status: Status::Degraded, detail: "not checked yet".into() }
+    }
+}
+
+/// One feed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)] // the words of a market
+pub struct FeedCheck {
+    pub exchange: String,
+    pub symbol: String,
+    pub state: String,
+    pub reason: Option<String>,
+    pub grade: String,
+    pub age_ms: Option<i64>,
+}
+
+/// What the supervisor saw last; published whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HealthReport {
+    /// Store, engine, disk, clock, … by name.
+    pub parts: BTreeMap<String, Part>,
+    /// All subscribed feeds.
+    pub feeds: Vec<FeedCheck>,
+    /// May traffic be sent here?
+    pub is_ready: bool,
+    /// Delay of the core behind its inputs.
+    pub lag_ms: Option<i64>,
+    /// When the store committed last.
+    pub last_commit_at: Option<Timestamp>,
+}
+
+impl Default for HealthReport {
+    fn default() -> Self {
+        let parts = ["store", "engine", "disk", "clock"].map(|p| (p.to_owned(), Part::unknown()));
+        Self {
+            parts: parts.into(),
+            feeds: Vec::new(),
+            is_ready: false,
+            lag_ms: None,
+            last_commit_at: None,
+        }
+    }
+}
+
+impl HealthReport {
+    /// The worst of the parts; a feed that is not fresh degrades and never more: exchanges fail.
+    pub fn status(&self) -> Status {
+        let worst = self.parts.values().map(|p| p.status).max().unwrap_or_default();
+        let is_feed_missing = self.feeds.iter().any(|f| f.state != "fresh");
+        if is_feed_missing { worst.max(Status::Degraded) } else { worst }
+    }
+
+    fn to_json(&self, state: &AppState) -> Value {
+        let mut checks = json!(self.parts);
+        checks["feeds"] = json!(self.feeds);
+        for part in ["autopilot", "live_gate", "backtests", "notifications", "backups"] {
+            checks[part] = json!({ "status": "not_built", "detail": "not built" });
+        }
+        json!({
+            "status": self.status(),
+            "version": state.config.version,
+            "uptime_s": state.started.elapsed().as_secs(),
+            "mode": state.config.mode(),
+            "checks": checks,
+            "flags": state.config.flags,
+        })
+    }
+}
+
+/// Routes outside and inside `/api`.
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(api_health))
+        .routes(routes!(live))
+        .routes(routes!(ready))
+        .routes(routes!(metrics))
+}
+
+fn report(state: &AppState, who: &MaybePrincipal, local: Local) -> Response {
+    let report = state.health.load();
+    let status = report.status();
+    // Degraded is 200: it works, and a load balancer must not take it out.
+    let http = match status {
+        Status::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+        Status::Healthy | Status::Degraded => StatusCode::OK,
+    };
+    let is_known = who.0.is_some() || local.0;
+    let body = if is_known { report.to_json(state) } else { json!({ "status": status }) };
+    (http, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// How the product is; strangers see the status word alone.
+#[utoipa::path(get, path = "/health", tag = "health",
+    responses((status = 200, body = schema::Health), (status = 503, body = schema::Health)))]
+async fn health(State(state): State<AppState>, who: MaybePrincipal, local: Local) -> Response {
+    report(&state, &who, local)
+}
+
+/// How the product is; strangers see the status word alone.
+#[utoipa::path(get, path = "/api/health", tag = "health",
+    responses((status = 200, body = schema::Health), (status = 503, body = schema::Health)))]
+async fn api_health(State(state): State<AppState>, who: MaybePrincipal, local: Local) -> Response {
+    report(&state, &who, local)
+}
+
+/// The process answers.
+#[utoipa::path(get, path = "/api/health/live", tag = "health",
+    responses((status = 200, body = schema::Health)))]
+async fn live() -> Json<Value> {
+    Json(json!({ "status": Status::Healthy }))
+}
+
+/// Ready for work; 503 while it is not.
+#[utoipa::path(get, path = "/api/health/ready", tag = "health",
+    responses((status = 200, body = schema::Health)))]
+async fn ready(State(state): State<AppState>) -> Result<Json<Value>, Problem> {
+    if state.health.load().is_ready {
+        return Ok(Json(json!({ "status": state.health.load().status() })));
+    }
+    let detail = "still starting, or a part that it cannot do without has failed";
+    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", detail))
+}
+
+/// Prometheus text, for a token or from the machine itself.
+#[utoipa::path(get, path = "/metrics", tag = "health", security((), ("token" = [])),
+    responses((status = 200, body = String, content_type = "text/plain")))]
+async fn metrics(
+    State(state): State<AppState>,
+    who: MaybePrincipal,
+    local: Local,
+) -> Result<Response, Problem> {
+    if who.0.is_none() && !local.0 {
+        return Err(crate::auth::unauthenticated());
+    }
+    let text = state.metrics.as_ref().map(|handle| handle.render()).unwrap_or_default();
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}

@@ -1,0 +1,29 @@
+//! The routes, one module a subject.
+
+mod bot_history;
+mod bots;
+mod events;
+mod history;
+mod market;
+mod money;
+mod not_built;
+mod people;
+mod safety;
+mod system;
+
+use crate::state::AppState;
+use utoipa_axum::router::OpenApiRouter;
+
+/// All of them.
+pub(crate) fn all() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .merge(bots::routes())
+        .merge(history::routes())
+        .merge(money::routes())
+        .merge(market::routes())
+        .merge(safety::routes())
+        .merge(people::routes())
+        .merge(events::routes())
+        .merge(system::routes())
+        .merge(not_built::routes())
+}

@@ -1,0 +1,47 @@
+//! Routes of parts that do not exist yet: they say so instead of pretending.
+
+use crate::auth::Principal;
+use crate::extract::Path;
+use crate::problem::Problem;
+use crate::schema;
+use crate::state::AppState;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+macro_rules! not_built {
+    ($($name:ident $method:ident $path:literal $what:literal $([$key:literal: $kind:ty])?),* $(,)?) => {
+        $(
+            /// Not built yet: answers 501 with the code `NOT_BUILT`.
+            #[utoipa::path($method, path = $path, tag = "not built",
+                $(params(($key = $kind, Path)),)?
+                responses((status = 501, body = schema::Problem,
+                    content_type = "application/problem+json")))]
+            async fn $name(_who: Principal, $(_path: Path<$kind>)?) -> Problem {
+                Problem::not_built($what)
+            }
+        )*
+
+        pub(crate) fn routes() -> OpenApiRouter<AppState> {
+            OpenApiRouter::new()$(.routes(routes!($name)))*
+        }
+    };
+}
+not_built! {
+    autopilot get "/api/autopilot" "the autopilot",
+    autopilot_plan post "/api/autopilot/plan" "the autopilot",
+    live_gate get "/api/bots/{id}/live-gate" "the live gate" ["id": u32],
+    promote post "/api/bots/{id}/promote" "the live gate" ["id": u32],
+    demote post "/api/bots/{id}/demote" "the live gate" ["id": u32],
+    keys_show get "/api/keys/{exchange}" "live trading" ["exchange": String],
+    keys_set put "/api/keys/{exchange}" "live trading" ["exchange": String],
+    keys_delete delete "/api/keys/{exchange}" "live trading" ["exchange": String],
+    keys_test post "/api/keys/{exchange}/test" "live trading" ["exchange": String],
+    backtests post "/api/backtests" "backtests over HTTP",
+    backtest get "/api/backtests/{id}" "backtests over HTTP" ["id": String],
+    sweeps post "/api/sweeps" "sweeps over HTTP",
+    sweep get "/api/sweeps/{id}" "sweeps over HTTP" ["id": String],
+    groups get "/api/groups" "groups",
+    notifications get "/api/notifications" "notifications",
+    notifications_test post "/api/notifications/test" "notifications",
+    backups get "/api/backups" "backups over HTTP",
+}

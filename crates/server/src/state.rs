@@ -1,0 +1,105 @@
+//! What every handler may use.
+
+use crate::access::Touched;
+use crate::auth::{LoginLimit, Passwords};
+use crate::core::Core;
+use crate::health::HealthReport;
+use crate::idempotency::Replies;
+use crate::realtime::Realtime;
+use arc_swap::ArcSwap;
+use domain::{AccountId, Currency};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::Semaphore;
+
+/// What the binary configures.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Of the product.
+    pub version: String,
+    /// Shown large where set, as `DEMO`; otherwise the mode is `PAPER`.
+    pub mode_label: Option<String>,
+    /// `ENABLE_REALTIME`: off, SSE and WebSocket answer 503 and pages poll.
+    pub realtime_enabled: bool,
+    /// Where people reach it; `https` makes cookies secure and is an accepted origin.
+    pub public_url: Option<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The flags as `/health` shows them.
+    pub flags: serde_json::Value,
+    /// Time between heartbeats of a stream: 10 s.
+    pub heartbeat: std::time::Duration,
+    /// Of the first account, made at set-up where there is none.
+    pub reporting_currency: Currency,
+    /// Where disk use is measured: named in `/api/system/disk`.
+    pub data_dir: std::path::PathBuf,
+}
+
+impl ServerConfig {
+    /// `DEMO`, or what the product is without a label.
+    pub fn mode(&self) -> &str {
+        self.mode_label.as_deref().unwrap_or("PAPER")
+    }
+
+    /// Are cookies sent over TLS only?
+    pub fn is_secure(&self) -> bool {
+        self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+}
+
+/// Called before an emergency command is queued, so that the latch acts even where the core is
+/// late: the account (`None`: the fleet) and whether the stop is on.
+pub type EmergencyLatch = Arc<dyn Fn(Option<AccountId>, bool) + Send + Sync>;
+
+/// Everything that handlers use; clones are cheap.
+#[derive(Clone)]
+pub struct AppState {
+    /// Commands and questions.
+    pub core: Core,
+    /// For reading; commands go to the core.
+    pub store: storage::Store,
+    /// Settings.
+    pub config: Arc<ServerConfig>,
+    /// As the supervisor last published it.
+    pub health: Arc<ArcSwap<HealthReport>>,
+    /// Renders `/metrics`.
+    pub metrics: Option<PrometheusHandle>,
+    /// The schemas of the strategies, as shown at `/api/strategies`.
+    pub strategies: Arc<serde_json::Value>,
+    /// See [`EmergencyLatch`].
+    pub emergency: Option<EmergencyLatch>,
+    pub(crate) passwords: Passwords,
+    pub(crate) logins: Arc<LoginLimit>,
+    pub(crate) replies: Arc<Replies>,
+    pub(crate) realtime: Realtime,
+    pub(crate) touched: Arc<Touched>,
+    /// Turns for queries that read everything.
+    pub(crate) heavy: Arc<Semaphore>,
+    pub(crate) started: Instant,
+}
+
+impl AppState {
+    /// With health not yet reported, no metrics and no latch; set those fields after.
+    pub fn new(core: Core, store: storage::Store, config: ServerConfig) -> Self {
+        Self {
+            core,
+            store,
+            config: Arc::new(config),
+            health: Arc::new(ArcSwap::from_pointee(HealthReport::default())),
+            metrics: None,
+            strategies: Arc::new(serde_json::Value::Array(Vec::new())),
+            emergency: None,
+            passwords: Passwords::default(),
+            logins: Arc::default(),
+            replies: Arc::default(),
+            realtime: Realtime::default(),
+            touched: Arc::default(),
+            heavy: Arc::new(Semaphore::new(1)),
+            started: Instant::now(),
+        }
+    }
+}

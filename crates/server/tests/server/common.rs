@@ -1,0 +1,189 @@
+//! A server on a real socket with a run loop that a test scripts.
+
+use domain::{AccountId, Policy, Timestamp};
+use engine::{Command, CommandError, Engine, EngineConfig, Reply};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+use server::{AppState, Core, CoreRequest, Role, ServerConfig, new_token, token_digest};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use storage::{Batch, ControlWrite, NewToken, Store, StoreOptions};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+
+pub(crate) const SETUP_CODE: &str = "correct-horse";
+
+type Script = Arc<Mutex<Box<dyn FnMut(&Command) -> Result<Reply, CommandError> + Send>>>;
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) client: Client,
+    pub(crate) state: AppState,
+    pub(crate) commands: Arc<AtomicUsize>,
+    pub(crate) script: Script,
+    pub(crate) admin: String,
+    pub(crate) trader: String,
+    pub(crate) viewer: String,
+    pub(crate) store: Store,
+    _dir: tempfile::TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    pub(crate) served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
+}
+
+pub(crate) fn config() -> ServerConfig {
+    ServerConfig {
+        version: "0.1.0".into(),
+        mode_label: Some("DEMO".into()),
+        realtime_enabled: true,
+        public_url: None,
+        trusted_proxies: Vec::new(),
+        listen: "127.0.0.1:0".parse().unwrap(),
+        flags: serde_json::json!({ "ENABLE_TRADING": true, "ENABLE_BODYGUARD": true }),
+        heartbeat: Duration::from_secs(10),
+        reporting_currency: "ZAR".parse().unwrap(),
+        data_dir: "data".into(),
+    }
+}
+
+pub(crate) fn engine() -> Engine {
+    Engine::new(EngineConfig {
+        seed: 1,
+        latency_ms_p50: 60.0,
+        latency_ms_p99: 250.0,
+        policy: Policy::default(),
+    })
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(config()).await
+    }
+
+    pub(crate) async fn start_with(config: ServerConfig) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (sender, receiver) = mpsc::channel(64);
+        let commands = Arc::new(AtomicUsize::new(0));
+        let script: Script =
+            Arc::new(Mutex::new(Box::new(|_| Err(CommandError::NotFound { what: "bot".into() }))));
+        run_loop(receiver, commands.clone(), script.clone());
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("amarktai.db");
+        let (store, _) = Store::open(&path, StoreOptions::default()).unwrap();
+        let code = ControlWrite::SetupCode(Some(storage::secret_hash(SETUP_CODE)));
+        store.control(code).unwrap().answer_async().await.unwrap();
+        let state = AppState::new(Core::new(sender), store.clone(), config);
+        let mut tokens = Vec::new();
+        for (name, role) in [("root", Role::Admin), ("tom", Role::Trader), ("vera", Role::Viewer)] {
+            let token = new_token();
+            let hash = token_digest(&token);
+            let token_row = NewToken {
+                name: name.into(),
+                account_id: Some(AccountId(1)),
+                role,
+                hash,
+                created_at: Timestamp::EPOCH,
+            };
+            let write = store.control(ControlWrite::CreateToken(token_row)).unwrap();
+            write.answer_async().await.unwrap();
+            tokens.push(token);
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async move {
+            let _ = stopped.await;
+        };
+        let served = tokio::spawn(server::serve(listener, state.clone(), shutdown));
+        let [admin, trader, viewer] = tokens.try_into().unwrap();
+        Self {
+            address,
+            client: Client::builder().no_proxy().build().unwrap(),
+            state,
+            commands,
+            script,
+            admin,
+            trader,
+            viewer,
+            store,
+            _dir: dir,
+            stop: Some(stop),
+            served: Some(served),
+        }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) fn ask(&self, method: Method, path: &str, token: Option<&str>) -> RequestBuilder {
+        let request = self.client.request(method, self.url(path));
+        match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Response {
+        self.ask(Method::GET, path, token).send().await.unwrap()
+    }
+
+    pub(crate) async fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Response {
+        self.ask(Method::POST, path, token).json(body).send().await.unwrap()
+    }
+
+    pub(crate) fn answer(
+        &self,
+        script: impl FnMut(&Command) -> Result<Reply, CommandError> + Send + 'static,
+    ) {
+        *self.script.lock().unwrap() = Box::new(script);
+    }
+
+    pub(crate) fn commands(&self) -> usize {
+        self.commands.load(Ordering::SeqCst)
+    }
+
+    /// Stores facts and waits until they are told.
+    pub(crate) async fn commit(&self, outputs: Vec<engine::Output>) {
+        let batch = Batch { outputs, ..Batch::default() };
+        self.store.commit(batch).unwrap().wait_async().await.unwrap();
+    }
+
+    pub(crate) async fn stop(mut self) {
+        let _ = self.stop.take().unwrap().send(());
+        self.served.take().unwrap().await.unwrap().unwrap();
+    }
+}
+
+fn run_loop(mut receiver: mpsc::Receiver<CoreRequest>, commands: Arc<AtomicUsize>, script: Script) {
+    std::thread::spawn(move || {
+        let engine = engine();
+        while let Some(request) = receiver.blocking_recv() {
+            match request {
+                CoreRequest::Query(ask) => ask(&engine),
+                CoreRequest::Command { command, reply, .. } => {
+                    commands.fetch_add(1, Ordering::SeqCst);
+                    let result = (script.lock().unwrap())(&command);
+                    let _ = reply.send(result);
+                }
+            }
+        }
+    });
+}
+
+/// The body of a problem, checked for its form.
+pub(crate) async fn problem(response: Response, status: StatusCode, code: &str) -> Value {
+    let found = response.status();
+    let kind = response.headers().get("content-type").map(|v| v.to_str().unwrap().to_owned());
+    let text = response.text().await.unwrap();
+    assert_eq!(found, status, "{text}");
+    assert_eq!(kind.as_deref(), Some("application/problem+json"), "{text}");
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["code"], code, "{text}");
+    assert_eq!(json["status"], status.as_u16());
+    for member in ["type", "title", "detail"] {
+        assert!(json[member].is_string(), "{member} of {text}");
+    }
+    json
+}

@@ -1,0 +1,8 @@
+//! The server over real sockets: one binary, so that it links once.
+
+#![allow(clippy::unwrap_used)] // the rule knows no support code of tests
+
+mod access;
+mod common;
+mod realtime;
+mod requests;

@@ -1,0 +1,162 @@
+//! Bodies, queries, idempotency, problems.
+
+use crate::common::{Server, problem};
+use domain::BotId;
+use engine::{CommandError, Reply};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn bot() -> Value {
+    json!({
+        "name": "one", "exchange": "luno", "symbol": "BTC/ZAR", "capital": "1000",
+        "strategy": { "kind": "ema_cross" },
+    })
+}
+
+#[tokio::test]
+async fn whatever_cannot_be_understood_is_a_problem() {
+    let server = Server::start().await;
+    let token = Some(server.trader.as_str());
+    let post = || server.ask(Method::POST, "/api/bots", token);
+    let json_type = "application/json";
+
+    let malformed = post().header("content-type", json_type).body("{\"name\": ");
+    problem(malformed.send().await.unwrap(), StatusCode::BAD_REQUEST, "MALFORMED_JSON").await;
+    let typed = post().header("content-type", "text/plain").body("{}");
+    let unsupported = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    problem(typed.send().await.unwrap(), unsupported, "UNSUPPORTED_MEDIA_TYPE").await;
+    let large = post().header("content-type", json_type).body(vec![b' '; 256 * 1024 + 1]);
+    let large =
+        problem(large.send().await.unwrap(), StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE");
+    assert_eq!(large.await["bytes_max"], 262_144);
+
+    let mut unknown = bot();
+    unknown["capitol"] = 1.into();
+    let unknown = server.post("/api/bots", token, &unknown).await;
+    let unknown = problem(unknown, StatusCode::UNPROCESSABLE_ENTITY, "INVALID_BODY").await;
+    assert_eq!(unknown["field"], "capitol");
+    let mut nested = bot();
+    nested["exits"] = json!({ "stop_percent": "often" });
+    let nested = server.post("/api/bots", token, &nested).await;
+    let nested = problem(nested, StatusCode::UNPROCESSABLE_ENTITY, "INVALID_BODY").await;
+    assert_eq!(nested["field"], "exits.stop_percent");
+
+    for query in ["limit=0", "limit=501", "limit=many", "after=%20", "account_id=x"] {
+        let response = server.get(&format!("/api/bots?{query}"), token).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{query}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+    }
+    let response = server.get("/api/bots/seven", token).await;
+    problem(response, StatusCode::BAD_REQUEST, "INVALID_PATH").await;
+    problem(server.get("/api/nothing", token).await, StatusCode::NOT_FOUND, "NOT_FOUND").await;
+    let response = server.ask(Method::PUT, "/api/bots", token).send().await.unwrap();
+    problem(response, StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED").await;
+    let response = server.get("/api/autopilot", token).await;
+    problem(response, StatusCode::NOT_IMPLEMENTED, "NOT_BUILT").await;
+    assert_eq!(server.commands(), 0);
+}
+
+#[tokio::test]
+async fn a_refused_command_tells_its_figures() {
+    let server = Server::start().await;
+    server.answer(|_| {
+        Err(CommandError::BotCapReached {
+            exchange: "luno".into(),
+            mode: "paper".into(),
+            in_use: 100,
+            cap: 100,
+        })
+    });
+    let response = server.post("/api/bots", Some(&server.trader), &bot()).await;
+    let json = problem(response, StatusCode::CONFLICT, "BOT_CAP_REACHED").await;
+    assert_eq!((json["in_use"].as_u64(), json["cap"].as_u64()), (Some(100), Some(100)));
+}
+
+#[tokio::test]
+async fn the_same_key_and_body_is_carried_out_once() {
+    let server = Server::start().await;
+    // Slow enough that the duplicates overlap.
+    server.answer(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        Ok(Reply::Done)
+    });
+    let deposit = |amount: &str, key: &str| {
+        let body = json!({ "exchange": "luno", "currency": "ZAR", "amount": amount });
+        let request = server.ask(Method::POST, "/api/wallets/deposits", Some(&server.trader));
+        request.header("idempotency-key", key).json(&body).send()
+    };
+    let (a, b, c) = tokio::join!(deposit("100", "k1"), deposit("100", "k1"), deposit("100", "k1"));
+    let mut bodies = Vec::new();
+    for response in [a, b, c] {
+        let response = response.unwrap();
+        assert_eq!(response.status(), StatusCode::CREATED);
+        assert_eq!(response.headers()["content-type"], "application/json");
+        bodies.push(response.text().await.unwrap());
+    }
+    assert!(bodies.iter().all(|body| *body == bodies[0]));
+    assert_eq!(server.commands(), 1);
+    let other = deposit("200", "k1").await.unwrap();
+    problem(other, StatusCode::CONFLICT, "IDEMPOTENCY_KEY_REUSED").await;
+    assert_eq!(deposit("100", "k2").await.unwrap().status(), StatusCode::CREATED);
+    assert_eq!(server.commands(), 2);
+}
+
+#[tokio::test]
+async fn a_key_is_not_shared_between_people() {
+    let server = Server::start().await;
+    server.answer(|_| Ok(Reply::Done));
+    let body = json!({ "exchange": "luno", "currency": "ZAR", "amount": "1" });
+    for token in [&server.trader, &server.admin] {
+        let request = server.ask(Method::POST, "/api/wallets/deposits", Some(token));
+        let request = request.header("idempotency-key", "same").json(&body);
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::CREATED);
+    }
+    assert_eq!(server.commands(), 2);
+}
+
+#[tokio::test]
+async fn another_accounts_bot_is_404_on_every_verb() {
+    let server = Server::start().await;
+    server.answer(|_| Err(CommandError::NotFound { what: "bot".into() }));
+    let token = Some(server.trader.as_str());
+    for verb in ["start", "pause", "resume", "stop", "retire", "rearm", "flatten"] {
+        let path = format!("/api/bots/{}/{verb}", BotId(9));
+        let response = server.ask(Method::POST, &path, token).send().await.unwrap();
+        problem(response, StatusCode::NOT_FOUND, "NOT_FOUND").await;
+    }
+    for path in ["/api/bots/9", "/api/bots/9/holds"] {
+        problem(server.get(path, token).await, StatusCode::NOT_FOUND, "NOT_FOUND").await;
+    }
+}
+
+#[tokio::test]
+async fn a_core_that_is_gone_is_503_and_the_process_lives() {
+    let server = Server::start().await;
+    server.answer(|_| panic!("the run loop dies"));
+    let response = server.post("/api/bots", Some(&server.trader), &bot()).await;
+    problem(response, StatusCode::GATEWAY_TIMEOUT, "OUTCOME_UNKNOWN").await;
+    let response = server.get("/api/bots", Some(&server.trader)).await;
+    problem(response, StatusCode::SERVICE_UNAVAILABLE, "ENGINE_STOPPED").await;
+    assert_eq!(server.get("/health", None).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_document_lists_every_route_and_answers_carry_security_headers() {
+    let server = Server::start().await;
+    let response = server.get("/api/openapi.json", None).await;
+    assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+    assert!(response.headers().contains_key("x-request-id"));
+    let document: Value = response.json().await.unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            assert!(operation["summary"].is_string(), "{method} {path} says what it does");
+            assert!(operation["responses"]["default"].is_object(), "{method} {path}");
+        }
+    }
+    assert_eq!(server.get("/api/docs/", None).await.status(), StatusCode::OK);
+    let page = server.get("/", None).await;
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+}

@@ -5,6 +5,8 @@ use crate::codec::InstrumentList;
 use crate::config::{ConnectorConfig, FeedMode, install_tls};
 use crate::delivery::{Delivery, DeliveryKind, Outlet, Resume, now};
 use crate::error::ExchangeError;
+use crate::kucoin::{self, Kucoin};
+use crate::luno::{self, Luno};
 use crate::pace::Backoff;
 use crate::rest::Reply;
 use crate::session;
@@ -128,7 +130,7 @@ const LUNO_SESSIONS: usize = 50;
 fn shard_size(config: &ConnectorConfig, shard: usize) -> usize {
     match config.exchange {
         Exchange::Binance => binance::SYMBOLS_PER_SOCKET,
-        Exchange::Kucoin => 100,
+        Exchange::Kucoin => kucoin::SYMBOLS_PER_SOCKET,
         Exchange::Luno if config.luno_key.is_some() && shard < LUNO_SESSIONS => 1,
         Exchange::Luno => usize::MAX,
     }
@@ -214,14 +216,28 @@ async fn run_shard(index: usize, shared: Arc<Shared>, outlet: Outlet) {
             let shard = Shard::new(shared, index, grade, timings.silence, outlet);
             session::drive(shard, Binance::default(), wishes).await;
         }
-        Exchange::Kucoin | Exchange::Luno => {}
+        Exchange::Kucoin => {
+            // Pongs and frames are its proof of life; both come within one ping and its timeout.
+            let silence = (timings.ping_every + timings.pong_timeout).min(timings.silence);
+            let shard = Shard::new(shared, index, DataGrade::L2Trades, silence, outlet);
+            session::drive(shard, Kucoin::default(), wishes).await;
+        }
+        Exchange::Luno if shared.config.luno_key.is_some() && index < LUNO_SESSIONS => {
+            let shard = Shard::new(shared, index, DataGrade::L3, timings.silence, outlet);
+            session::drive(shard, Luno::default(), wishes).await;
+        }
+        Exchange::Luno => {
+            let shard = Shard::new(shared, index, DataGrade::Polled, timings.silence, outlet);
+            luno::poll::drive(shard, wishes).await;
+        }
     }
 }
 
 async fn fetch_list(shared: &Shared) -> Result<InstrumentList, ExchangeError> {
     match shared.config.exchange {
         Exchange::Binance => binance::instruments(shared).await,
-        Exchange::Kucoin | Exchange::Luno => Err(ExchangeError::Unsupported("not built".into())),
+        Exchange::Kucoin => kucoin::instruments(shared).await,
+        Exchange::Luno => luno::instruments(shared).await,
     }
 }
 
@@ -279,7 +295,9 @@ fn with_delisted(
 async fn fetch_time(shared: &Shared) -> Result<(Reply, i64, i64), ExchangeError> {
     match shared.config.exchange {
         Exchange::Binance => binance::time(shared).await.map(|(r, t)| (r, t, 1_000_000)),
-        Exchange::Kucoin | Exchange::Luno => Err(ExchangeError::Unsupported("not built".into())),
+        Exchange::Kucoin => kucoin::time(shared).await.map(|(r, t)| (r, t, 1_000_000)),
+        // The Date header is cut to the second.
+        Exchange::Luno => luno::time(shared).await.map(|(r, t)| (r, t, 1_000_000_000)),
     }
 }
 

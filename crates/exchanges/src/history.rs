@@ -1,13 +1,16 @@
 //! Closed bars from the past, within each exchange's limits.
 
 use crate::binance::encoded;
-use crate::codec::binance;
+use crate::codec::{binance, kucoin, luno};
 use crate::error::ExchangeError;
 use crate::shard::Shared;
 use domain::{Bar, Exchange, Instrument, Price, Print, Quantity, Span, Timeframe, Timestamp};
 
 /// Most bars of one call: a strategy's longest warm-up has a tenth of it.
 pub const BARS_MAX: usize = 5_000;
+
+/// KuCoin's candles in one answer.
+const CANDLES_PER_PAGE: i64 = 1_500;
 
 pub(crate) async fn fetch(
     shared: &Shared,
@@ -29,7 +32,8 @@ pub(crate) async fn fetch(
     let start = Timestamp(end.0.saturating_sub(span.0.saturating_mul(bars as i64)));
     match shared.config.exchange {
         Exchange::Binance => binance_bars(shared, of, timeframe, span, start, end).await,
-        Exchange::Kucoin | Exchange::Luno => Err(ExchangeError::Unsupported("not built".into())),
+        Exchange::Kucoin => kucoin_bars(shared, of, span, start, end).await,
+        Exchange::Luno => luno_bars(shared, of, span, start, end).await,
     }
 }
 
@@ -66,6 +70,87 @@ async fn binance_bars(
         }
     }
     Ok(complete(merged(found, span), span, end))
+}
+
+async fn kucoin_bars(
+    shared: &Shared,
+    of: &Instrument,
+    span: Span,
+    start: Timestamp,
+    end: Timestamp,
+) -> Result<Vec<Bar>, ExchangeError> {
+    let Some(kind) = kucoin::candle_type(span) else {
+        let prints = crate::kucoin::histories(shared, of).await?;
+        return built(prints, false, span, start, end, "KuCoin keeps its last 100 trades only");
+    };
+    let (mut found, mut from) = (Vec::new(), start);
+    let page = Span(span.0.saturating_mul(CANDLES_PER_PAGE));
+    while from < end {
+        let until = (from + page).min(end);
+        let path = kucoin::candles_path(&encoded(&of.native), kind, from, until);
+        let reply = shared.rest.get(&path, 3).await?;
+        found.extend(kucoin::decode_candles(&reply.body, of)?);
+        from = until;
+    }
+    found.retain(|b: &Bar| b.open_at >= start && b.open_at < end);
+    Ok(complete(found, span, end))
+}
+
+async fn luno_bars(
+    shared: &Shared,
+    of: &Instrument,
+    span: Span,
+    start: Timestamp,
+    end: Timestamp,
+) -> Result<Vec<Bar>, ExchangeError> {
+    if shared.config.luno_key.is_none() || span < Span::from_secs(60) {
+        let fetched = crate::luno::trades_since(shared, of, start, None).await?;
+        let why = "Luno shows a hundred trades of the last day; a read-only key gives candles";
+        // Less than a page: everything since the start, or since a day ago, is there.
+        let is_whole = fetched.is_complete;
+        return built(fetched.prints, is_whole, span, start, end, why);
+    }
+    let (mut found, mut from): (Vec<Bar>, Timestamp) = (Vec::new(), start);
+    let name = encoded(&of.native);
+    // A thousand candles a page, oldest first.
+    for _ in 0..BARS_MAX / 1_000 + 1 {
+        let path = format!(
+            "/api/exchange/1/candles?pair={name}&since={}&duration={}",
+            from.as_millis(),
+            span.as_secs()
+        );
+        let reply = shared.rest.get_with_key(&path).await?;
+        let page = luno::decode_candles(&reply.body, of)?;
+        let Some(last) = page.last() else { break };
+        from = last.open_at + span;
+        let is_last = page.len() < 1_000 || from >= end;
+        found.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    found.retain(|b| b.open_at >= start && b.open_at < end);
+    Ok(complete(found, span, end))
+}
+
+/// Bars of the prints that an exchange still shows. Unless all are there, the first is cut.
+fn built(
+    prints: Vec<Print>,
+    is_whole: bool,
+    span: Span,
+    start: Timestamp,
+    end: Timestamp,
+    otherwise: &str,
+) -> Result<Vec<Bar>, ExchangeError> {
+    let mut bars = from_prints(&prints, span);
+    if !is_whole && !bars.is_empty() {
+        bars.remove(0);
+    }
+    bars.retain(|b| b.open_at >= start && b.open_at < end);
+    if bars.is_empty() {
+        return Err(ExchangeError::Unsupported(otherwise.to_owned()));
+    }
+    Ok(complete(bars, span, end))
 }
 
 /// Shorter bars put together to longer ones.

@@ -65,6 +65,25 @@ impl PrintTape {
         self.last_id.map(|id| (id, self.last_at))
     }
 
+    /// The connection ended and the fetch with it; what was held is fetched again after the next.
+    pub(crate) fn abandon_repair(&mut self) {
+        self.is_repairing = false;
+        self.held.clear();
+    }
+
+    /// Everything up to this print is known elsewhere.
+    pub(crate) fn start_after(&mut self, print: &Print) {
+        self.took(print, print.at);
+    }
+
+    /// Nothing was printed so far: whatever comes is news.
+    pub(crate) fn start_at(&mut self, at: Timestamp) {
+        self.last_id = Some(0);
+        // A minute of margin for the difference of the clocks.
+        self.last_at = at - domain::Span::from_secs(60);
+        self.last_local = at;
+    }
+
     fn took(&mut self, print: &Print, local: Timestamp) {
         self.last_id = Some(print.id);
         self.last_at = print.at;

@@ -198,6 +198,9 @@ async fn turn<P: Protocol>(
                 if shard.link_is_silent(at) {
                     return Err(End::Reconnect("silent".into()));
                 }
+                if shard.drips_too_long(at) {
+                    return Err(End::Reconnect("dripping".into()));
+                }
                 let flow = protocol.tick(shard, at).await;
                 shard.judge_all().await?;
                 if at >= replace_at { Err(End::Replace("near its 24 hours")) } else { flow }

@@ -222,6 +222,18 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
         self.shared.stats.frame(self.index);
     }
 
+    /// A subscription drips for so long that another connection should be tried.
+    pub(crate) fn drips_too_long(&self, now: Instant) -> bool {
+        let limit = self.shared.config.timings.drip_limit;
+        let is_long = |at: Instant| now.saturating_duration_since(at) > self.silence;
+        self.feeds.values().any(|f| f.watch.drip.since(limit).is_some_and(is_long))
+    }
+
+    /// How long a subscription may say nothing; pollers adapt it to their rounds.
+    pub(crate) fn set_silence(&mut self, silence: Duration) {
+        self.silence = silence;
+    }
+
     pub(crate) fn link_is_silent(&self, now: Instant) -> bool {
         self.link_alive.is_some_and(|at| now.saturating_duration_since(at) > self.silence)
     }
@@ -243,6 +255,7 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             feed.book = B::default();
             feed.watch.book = BookHealth::Resyncing("waiting for the first book".into());
             feed.watch.drip = Default::default();
+            feed.tape.abandon_repair();
         }
         self.judge_all().await
     }

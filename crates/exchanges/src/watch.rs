@@ -23,6 +23,7 @@ pub(crate) struct Drip {
     recent: Option<i64>,
     window_started: Option<Instant>,
     excess: i64,
+    grew_at: Option<Instant>,
 }
 
 /// The least delay within this span counts: one late event is a hiccup, none on time is a drip.
@@ -46,9 +47,21 @@ impl Drip {
             let least = self.recent.take().unwrap_or(delay);
             let behind_best = least - self.floor.unwrap_or(least);
             let behind_clock = offset.map_or(0, |o| least.saturating_add(o));
-            self.excess = behind_best.max(behind_clock);
+            let excess = behind_best.max(behind_clock);
+            // Since when it has been late by as much as it is now, or nearly.
+            if excess > self.excess / 2 && self.grew_at.is_none() {
+                self.grew_at = Some(now);
+            } else if excess <= self.excess / 2 {
+                self.grew_at = None;
+            }
+            self.excess = excess;
             self.window_started = Some(now);
         }
+    }
+
+    /// Since when it drips, if it does.
+    pub(crate) fn since(&self, limit: Duration) -> Option<Instant> {
+        self.grew_at.filter(|_| self.exceeds(limit))
     }
 
     pub(crate) fn exceeds(&self, limit: Duration) -> bool {

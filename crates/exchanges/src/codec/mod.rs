@@ -6,7 +6,9 @@ pub mod kucoin;
 pub mod kucoin_classic;
 pub mod luno;
 
-use domain::{Currency, Instrument, Level, NumberError, Price, Quantity, Symbol, parse_scaled};
+use domain::{
+    Currency, Exchange, Instrument, Level, NumberError, Price, Quantity, Symbol, parse_scaled,
+};
 use serde::de::{self, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -154,7 +156,8 @@ pub(crate) fn levels(
     wire: &[WireLevel<'_>],
 ) -> Result<Vec<Level>, DecodeError> {
     let mut out = Vec::with_capacity(wire.len());
-    for level in wire.iter().filter(|l| l.price != "0") {
+    let is_placeholder = |l: &&WireLevel<'_>| of.exchange == Exchange::Kucoin && l.price == "0";
+    for level in wire.iter().filter(|l| !is_placeholder(l)) {
         out.push(Level {
             price: price(of, field, level.price)?,
             quantity: quantity(of, field, level.quantity)?,

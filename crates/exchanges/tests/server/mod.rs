@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use domain::{BookUpdate, Exchange, FeedState, Instrument, MarketEvent};
+use domain::{BookUpdate, Exchange, FeedState, Instrument, MarketEvent, Print};
 use exchanges::{Connector, ConnectorConfig, Delivery, DeliveryKind, Timings};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -86,9 +86,14 @@ impl Fake {
 
     /// Waits until this path was called.
     pub(crate) async fn called(&self, path: &str) {
+        self.calls(path, 1).await;
+    }
+
+    /// Waits until this path was called so many times.
+    pub(crate) async fn calls(&self, path: &str, count: usize) {
         loop {
             let notified = self.inner.called.notified();
-            if !self.times(path).is_empty() {
+            if self.times(path).len() >= count {
                 return;
             }
             tokio::time::timeout(Duration::from_secs(20), notified).await.unwrap();
@@ -182,6 +187,13 @@ pub(crate) async fn until<T>(
 pub(crate) fn book(event: &MarketEvent) -> Option<BookUpdate> {
     match event {
         MarketEvent::Book(update) => Some(update.clone()),
+        _ => None,
+    }
+}
+
+pub(crate) fn print(event: &MarketEvent) -> Option<Print> {
+    match event {
+        MarketEvent::Print(print) => Some(*print),
         _ => None,
     }
 }

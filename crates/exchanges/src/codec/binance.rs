@@ -6,7 +6,7 @@ use super::{
 };
 use domain::{
     Amount, Bar, BookUpdate, Exchange, FeeSchedule, Instrument, InstrumentStatus, Level,
-    PercentBand, Price, Print, Quantity, Rate, Side, Touch, parse_scaled,
+    PercentBand, Price, Print, Quantity, Rate, Round, Side, Touch, parse_scaled,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -492,10 +492,12 @@ fn instrument(wire: &WireSymbol<'_>) -> Result<Instrument, DecodeError> {
     let step = on(lot.step_size).unwrap_or("0.00000001");
     let (price_scale, quantity_scale) =
         (Instrument::scale_for(places(tick)), Instrument::scale_for(places(step)));
-    let as_price = |field, text: &str| capped(name, field, text, price_scale).map(Price);
-    let as_quantity = |field, text: &str| capped(name, field, text, quantity_scale).map(Quantity);
+    let as_price =
+        |field, text: &str, strict| capped(name, field, text, price_scale, strict).map(Price);
+    let as_quantity =
+        |field, text: &str, strict| capped(name, field, text, quantity_scale, strict).map(Quantity);
     let max_quantity = on(lot.max_qty)
-        .map_or(Ok(Quantity(i64::MAX / 4)), |t| as_quantity("LOT_SIZE.maxQty", t))?;
+        .map_or(Ok(Quantity(i64::MAX / 4)), |t| as_quantity("LOT_SIZE.maxQty", t, Round::Down))?;
     Ok(Instrument {
         exchange: Exchange::Binance,
         symbol: symbol(&wire.base_asset, &wire.quote_asset)?,
@@ -505,14 +507,18 @@ fn instrument(wire: &WireSymbol<'_>) -> Result<Instrument, DecodeError> {
         quantity_scale,
         tick_size: exact(name, "tickSize", tick, price_scale).map(Price)?,
         lot_size: exact(name, "stepSize", step, quantity_scale).map(Quantity)?,
-        min_quantity: as_quantity("LOT_SIZE.minQty", lot.min_qty.unwrap_or("0"))?,
+        min_quantity: as_quantity("LOT_SIZE.minQty", lot.min_qty.unwrap_or("0"), Round::Up)?,
         max_quantity,
         // Its step is often zero, which is off; its maximum holds all the same.
         max_market_quantity: on(market_lot.and_then(|f| f.max_qty))
-            .map(|t| as_quantity("MARKET_LOT_SIZE.maxQty", t))
+            .map(|t| as_quantity("MARKET_LOT_SIZE.maxQty", t, Round::Down))
             .transpose()?,
-        min_price: on(price_filter.min_price).map(|t| as_price("minPrice", t)).transpose()?,
-        max_price: on(price_filter.max_price).map(|t| as_price("maxPrice", t)).transpose()?,
+        min_price: on(price_filter.min_price)
+            .map(|t| as_price("minPrice", t, Round::Up))
+            .transpose()?,
+        max_price: on(price_filter.max_price)
+            .map(|t| as_price("maxPrice", t, Round::Down))
+            .transpose()?,
         min_notional: min_notional(wire)?,
         max_notional: on(filter("NOTIONAL").and_then(|f| f.max_notional))
             .map(|t| amount(name, "NOTIONAL.maxNotional", t))

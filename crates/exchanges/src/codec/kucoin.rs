@@ -291,7 +291,7 @@ pub fn decode_candles(body: &[u8], of: &Instrument) -> Result<Vec<Bar>, DecodeEr
     type Row<'a> = (Int, &'a str, &'a str, &'a str, &'a str, &'a str, &'a str);
     let rows: Vec<Row<'_>> = json(data(body)?)?;
     let bar = |(at, open, close, high, low, volume, _): &Row<'_>| {
-        let volume = quantity(of, "candle.volume", &fitted(volume, of.quantity_scale))?;
+        let volume = quantity(of, "candle.volume", volume)?;
         Ok(Bar {
             open_at: nanos(&of.native, "candle.time", at.0.saturating_mul(1_000_000_000))?,
             open: price(of, "candle.open", open)?,
@@ -305,17 +305,6 @@ pub fn decode_candles(body: &[u8], of: &Instrument) -> Result<Vec<Bar>, DecodeEr
     let mut bars = rows.iter().map(bar).collect::<Result<Vec<_>, _>>()?;
     bars.sort_by_key(|b| b.open_at);
     Ok(bars)
-}
-
-/// Sums of volumes carry more places than a lot; what is beyond the scale is cut.
-fn fitted(text: &str, scale: u8) -> Cow<'_, str> {
-    match text.split_once('.') {
-        Some((whole, fraction)) if fraction.len() > scale as usize && fraction.is_ascii() => {
-            let kept = &fraction[..scale as usize];
-            if kept.is_empty() { whole.into() } else { format!("{whole}.{kept}").into() }
-        }
-        _ => text.into(),
-    }
 }
 
 #[derive(Deserialize)]
@@ -387,9 +376,9 @@ fn instrument(wire: &WireSymbol<'_>) -> Result<Instrument, DecodeError> {
         quantity_scale,
         tick_size,
         lot_size: Quantity(step("baseIncrement", wire.base_increment, quantity_scale)?),
-        min_quantity: capped(name, "baseMinSize", wire.base_min_size, quantity_scale)
+        min_quantity: capped(name, "baseMinSize", wire.base_min_size, quantity_scale, Round::Up)
             .map(Quantity)?,
-        max_quantity: capped(name, "baseMaxSize", wire.base_max_size, quantity_scale)
+        max_quantity: capped(name, "baseMaxSize", wire.base_max_size, quantity_scale, Round::Down)
             .map(Quantity)?,
         max_market_quantity: None,
         min_price: Some(tick_size),

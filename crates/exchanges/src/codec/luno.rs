@@ -6,7 +6,7 @@ use super::{
 };
 use domain::{
     Amount, Bar, BookUpdate, Exchange, FeeSchedule, Instrument, InstrumentStatus, Level, Price,
-    Print, Quantity, Rate, Side, Timestamp, parse_scaled,
+    Print, Quantity, Rate, Round, Side, Timestamp, parse_scaled,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -254,11 +254,17 @@ fn instrument(wire: &Market<'_>) -> Result<Instrument, DecodeError> {
         quantity_scale,
         tick_size: Price(step(price_scale, price_places)),
         lot_size: Quantity(step(quantity_scale, volume_places)),
-        min_quantity: capped(name, "min_volume", wire.min_volume, quantity_scale).map(Quantity)?,
-        max_quantity: capped(name, "max_volume", wire.max_volume, quantity_scale).map(Quantity)?,
+        min_quantity: capped(name, "min_volume", wire.min_volume, quantity_scale, Round::Up)
+            .map(Quantity)?,
+        max_quantity: capped(name, "max_volume", wire.max_volume, quantity_scale, Round::Down)
+            .map(Quantity)?,
         max_market_quantity: None,
-        min_price: Some(capped(name, "min_price", wire.min_price, price_scale).map(Price)?),
-        max_price: Some(capped(name, "max_price", wire.max_price, price_scale).map(Price)?),
+        min_price: Some(
+            capped(name, "min_price", wire.min_price, price_scale, Round::Up).map(Price)?,
+        ),
+        max_price: Some(
+            capped(name, "max_price", wire.max_price, price_scale, Round::Down).map(Price)?,
+        ),
         // None is published.
         min_notional: Amount::ZERO,
         max_notional: None,

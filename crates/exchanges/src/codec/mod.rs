@@ -7,10 +7,12 @@ pub mod kucoin_classic;
 pub mod luno;
 
 use domain::{
-    Currency, Exchange, Instrument, Level, NumberError, Price, Quantity, Symbol, parse_scaled,
+    Amount, Currency, Exchange, Instrument, Level, NumberError, Price, Quantity, Round, Symbol,
+    parse_scaled,
 };
 use serde::de::{self, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
 use std::fmt;
 
 /// Why a payload was refused.
@@ -99,24 +101,41 @@ pub(crate) fn price(
     }
 }
 
-/// A quantity of zero or more.
+/// A quantity of zero or more. What is finer than the scale is cut: KuCoin shows sums of eleven
+/// places where its lot has eight, and less on display is never to our advantage.
 pub(crate) fn quantity(
     of: &Instrument,
     field: &'static str,
     text: &str,
 ) -> Result<Quantity, DecodeError> {
-    parse_scaled(text, of.quantity_scale).map(Quantity).map_err(|e| bad(&of.native, field, text, e))
+    parse_scaled(&fitted(text, of.quantity_scale), of.quantity_scale)
+        .map(Quantity)
+        .map_err(|e| bad(&of.native, field, text, e))
 }
 
-/// A quantity above zero.
+/// A quantity above zero; a grain finer than the scale counts as one unit, so that no print is lost.
 pub(crate) fn positive(
     of: &Instrument,
     field: &'static str,
     text: &str,
 ) -> Result<Quantity, DecodeError> {
     match quantity(of, field, text)? {
+        Quantity::ZERO if text.bytes().any(|b| (b'1'..=b'9').contains(&b)) => Ok(Quantity(1)),
         Quantity::ZERO => Err(refused(&of.native, field, text, "zero")),
         q => Ok(q),
+    }
+}
+
+/// The text without the decimal places beyond a scale.
+fn fitted(text: &str, scale: u8) -> Cow<'_, str> {
+    match text.split_once('.') {
+        Some((whole, fraction))
+            if fraction.len() > scale as usize && fraction.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            let kept = &fraction[..scale as usize];
+            if kept.is_empty() { whole.into() } else { format!("{whole}.{kept}").into() }
+        }
+        _ => text.into(),
     }
 }
 
@@ -235,16 +254,20 @@ pub(crate) fn symbol(base: &str, quote: &str) -> Result<Symbol, DecodeError> {
     Ok(Symbol { base: code(base)?, quote: code(quote)? })
 }
 
-/// A limit that may exceed what the scale holds: then there is no limit that we could reach.
+/// A limit of quantity or price. It may exceed what the scale holds (then there is no limit that we
+/// could reach) or be finer than it (then it is rounded to the strict side).
 pub(crate) fn capped(
     symbol: &str,
     field: &'static str,
     text: &str,
     scale: u8,
+    strict: Round,
 ) -> Result<i64, DecodeError> {
-    match parse_scaled(text, scale) {
-        Ok(v) => Ok(v),
-        Err(NumberError::TooLarge(_)) => Ok(i64::MAX / 4),
+    const NO_LIMIT: i64 = i64::MAX / 4;
+    match text.parse::<Amount>() {
+        Ok(v) if v.is_negative() => Err(refused(symbol, field, text, "negative")),
+        Ok(v) => Ok(v.to_scaled(scale, strict).map_or(NO_LIMIT, |v| v.min(NO_LIMIT))),
+        Err(NumberError::TooLarge(_)) => Ok(NO_LIMIT),
         Err(e) => Err(bad(symbol, field, text, e)),
     }
 }

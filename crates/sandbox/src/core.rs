@@ -4,6 +4,8 @@ use crate::binance;
 use crate::clock::Clock;
 use crate::faults::FaultControl;
 use crate::hub::Hub;
+use crate::kucoin;
+use crate::luno;
 use crate::model::world::World;
 use domain::Exchange;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +23,8 @@ const STRETCHES_MAX: usize = 200;
 pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) binance: binance::Feed,
+    pub(crate) kucoin: kucoin::Feed,
+    pub(crate) luno: luno::Feed,
     /// How far the world has come.
     pub(crate) reached: i64,
 }
@@ -85,15 +89,20 @@ impl Core {
     }
 
     fn stretch(&self, state: &mut State, to: i64) {
-        let State { world, binance, reached } = state;
-        let hub = self.hub(Exchange::Binance);
-        let mut frames = binance.start(&hub, &self.faults);
+        let State { world, binance, kucoin, luno, reached } = state;
+        let hubs = &self.hubs;
+        let mut binance = binance.start(&hubs[Exchange::Binance as usize], &self.faults);
+        let mut kucoin = kucoin.start(&hubs[Exchange::Kucoin as usize], &self.faults);
+        let mut luno = luno.start(&hubs[Exchange::Luno as usize], &self.faults);
         world.advance(to, &mut |index, market, change| match market.spec.exchange {
-            Exchange::Binance => frames.change(index, market, change),
-            Exchange::Kucoin | Exchange::Luno => {}
+            Exchange::Binance => binance.change(index, market, change),
+            Exchange::Kucoin => kucoin.change(index, market, change),
+            Exchange::Luno => luno.change(index, market, change),
         });
         world.roll(to);
-        frames.flush(world, to);
+        binance.flush(world, to);
+        kucoin.flush(world, to);
+        luno.flush();
         *reached = to;
     }
 }

@@ -7,6 +7,7 @@ use crate::core::{self, Core, State};
 use crate::faults::FaultControl;
 use crate::model::catalogue::{self, Spec};
 use crate::model::world::World;
+use crate::{control, kucoin, luno};
 use axum::Router;
 use domain::Exchange;
 use std::net::{IpAddr, SocketAddr};
@@ -72,7 +73,12 @@ pub async fn start(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
     let core = Arc::new(build(&config, faults));
     let mut tasks = JoinSet::new();
     tasks.spawn(core::drive(Arc::clone(&core)));
-    let routers = [binance::router(Arc::clone(&core)), Router::new(), Router::new(), Router::new()];
+    let routers = [
+        binance::router(Arc::clone(&core)),
+        kucoin::router(Arc::clone(&core)),
+        luno::router(Arc::clone(&core)),
+        control::router(Arc::clone(&core)),
+    ];
     let mut urls = Vec::new();
     for ((listener, address), router) in listeners.into_iter().zip(routers) {
         urls.push(ExchangeUrls::at(address));
@@ -108,7 +114,9 @@ fn build(config: &SandboxConfig, faults: FaultControl) -> Core {
     let history = i64::try_from(config.history.as_nanos()).unwrap_or(i64::MAX);
     let world = World::new(config.seed, catalogue::all(), now, history);
     let binance = binance::Feed::new(&world, now);
-    let state = State { world, binance, reached: now };
+    let kucoin = kucoin::Feed::new(&world, now);
+    let luno = luno::Feed::new(&world);
+    let state = State { world, binance, kucoin, luno, reached: now };
     Core::new(clock, faults, config.heartbeat, state)
 }
 

@@ -131,6 +131,8 @@ pub struct Market {
     /// The book without our orders, once there was one: what the flow looks at, so that its
     /// draws, ids and prices stay what they would have been without us.
     shadow: Option<Book>,
+    /// A recording drives it, not the flow.
+    taped: bool,
     arrivals: Arrivals,
     next_at: i64,
 }
@@ -138,7 +140,15 @@ pub struct Market {
 impl Market {
     /// A market with an empty book.
     pub fn new(spec: Spec, arrivals: Arrivals, board: Board, at: i64) -> Self {
-        Self { spec, book: Book::default(), board, shadow: None, arrivals, next_at: at }
+        Self {
+            spec,
+            book: Book::default(),
+            board,
+            shadow: None,
+            taped: false,
+            arrivals,
+            next_at: at,
+        }
     }
 
     /// Fills the book around the fair price, without telling anybody.
@@ -155,6 +165,11 @@ impl Market {
         }
     }
 
+    /// Whether a recording drives it.
+    pub const fn is_taped(&self) -> bool {
+        self.taped
+    }
+
     /// Lets the flow act until a time (exclusive).
     pub fn advance(
         &mut self,
@@ -163,7 +178,7 @@ impl Market {
         activity: f64,
         sink: &mut impl FnMut(&Self, &Change),
     ) {
-        while self.next_at < to {
+        while self.next_at < to && !self.taped {
             let at = self.next_at;
             let commands = self.arrivals.decide(self.shadow.as_ref().unwrap_or(&self.book), fair);
             for command in commands {

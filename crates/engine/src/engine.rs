@@ -24,6 +24,8 @@ pub struct EngineConfig {
 /// What the core needs from the exchanges to go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Want {
+    /// Under this id, once it is interned; before, its [`InputKind::Instrument`] is wanted.
+    pub id: Option<InstrumentId>,
     /// Of this market…
     pub exchange: Exchange,
     /// …and symbol; subscribe to it where that is not done yet.
@@ -320,7 +322,8 @@ impl Engine {
                 let Some(exchange) = Exchange::parse(&bot.config().exchange) else { continue };
                 if is_alive && self.is_supported(exchange.name()) {
                     let symbol = bot.config().symbol;
-                    wants.push(Want { exchange, symbol, resume: None, history: Vec::new() });
+                    let history = Vec::new();
+                    wants.push(Want { id: None, exchange, symbol, resume: None, history });
                 }
             }
         }
@@ -336,7 +339,7 @@ impl Engine {
             if is_new || !history.is_empty() {
                 let resume = market.last_print.map(|p| (p.id, p.at));
                 let (exchange, symbol) = (market.instrument.exchange, market.instrument.symbol);
-                wants.push(Want { exchange, symbol, resume, history });
+                wants.push(Want { id: Some(id), exchange, symbol, resume, history });
             }
         }
         wants

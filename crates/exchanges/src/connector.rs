@@ -110,10 +110,8 @@ impl Connector {
     pub async fn close(mut self) -> Result<(), ExchangeError> {
         self.tasks.abort_all();
         while let Some(ended) = self.tasks.join_next().await {
-            if let Err(e) = ended.map_err(|e| (e.is_panic(), e)) {
-                if e.0 {
-                    return Err(ExchangeError::Internal(e.1.to_string()));
-                }
+            if let Some(panic) = ended.err().filter(|e| e.is_panic()) {
+                return Err(ExchangeError::Internal(panic.to_string()));
             }
         }
         Ok(())
@@ -247,6 +245,12 @@ async fn keep_instruments(shared: &Shared, outlet: &Outlet) {
     let mut known: BTreeMap<String, Instrument> = BTreeMap::new();
     loop {
         let wait = match fetch_list(shared).await {
+            // A list that lost half of itself is a fault of theirs, not a mass delisting.
+            Ok(list) if list.instruments.len() < known.len() / 2 => {
+                let (exchange, count) = (shared.config.exchange.name(), list.instruments.len());
+                tracing::warn!(exchange, count, "instrument list shrank by half: not believed");
+                backoff.next_wait()
+            }
             Ok(list) => {
                 backoff.reset();
                 for error in &list.refused {
@@ -301,10 +305,15 @@ async fn fetch_time(shared: &Shared) -> Result<(Reply, i64, i64), ExchangeError>
     }
 }
 
+/// A measurement that failed is made again after this.
+const CLOCK_RETRY: Duration = Duration::from_secs(5);
+
 async fn keep_clock(shared: &Shared, outlet: &Outlet) {
     let mut bounds: Option<(i64, i64)> = None;
     loop {
+        let mut wait = shared.config.timings.clock_every.min(CLOCK_RETRY);
         if let Ok((reply, time, unit)) = fetch_time(shared).await {
+            wait = shared.config.timings.clock_every;
             let now_bounds =
                 (time - reply.received_at.0, time.saturating_add(unit) - reply.asked_at.0);
             let (lower, upper) = narrowed(bounds, now_bounds, shared.config.timings.clock_every);
@@ -316,7 +325,7 @@ async fn keep_clock(shared: &Shared, outlet: &Outlet) {
                 return;
             }
         }
-        tokio::time::sleep(shared.config.timings.clock_every).await;
+        tokio::time::sleep(wait).await;
     }
 }
 

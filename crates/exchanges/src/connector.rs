@@ -356,4 +356,39 @@ mod tests {
         );
         assert_eq!(narrowed(Some((0, 10)), (9_000_000, 9_000_001), second), (9_000_000, 9_000_001));
     }
+
+    fn wanted_on(shards: &[usize]) -> BTreeMap<InstrumentId, Wanted> {
+        let body = br#"{"markets":[{"market_id":"XBTZAR","trading_status":"ACTIVE","base_currency":"XBT","counter_currency":"ZAR","min_volume":"1","max_volume":"9","volume_scale":4,"min_price":"1","max_price":"9","price_scale":0}]}"#;
+        let list = crate::codec::luno::decode_markets(body).unwrap();
+        let instrument = Arc::new(list.instruments[0].clone());
+        let want = |(i, shard): (usize, &usize)| {
+            let instrument = Arc::clone(&instrument);
+            let wanted = Wanted { instrument, resume: None, shard: *shard, version: 1 };
+            (InstrumentId(i as u32), wanted)
+        };
+        shards.iter().enumerate().map(want).collect()
+    }
+
+    #[test]
+    fn keyed_luno_has_a_socket_a_pair_up_to_its_limit_and_polls_the_rest() {
+        let mut config = ConnectorConfig::new(Exchange::Luno);
+        assert_eq!(free_shard(&wanted_on(&[0, 0, 0]), &config), 0);
+        config.luno_key = Some(crate::LunoKey { id: String::new(), secret: String::new() });
+        assert_eq!(free_shard(&wanted_on(&[0, 2]), &config), 1);
+        let full: Vec<_> = (0..LUNO_SESSIONS).collect();
+        assert_eq!(free_shard(&wanted_on(&full), &config), LUNO_SESSIONS);
+        let binance = ConnectorConfig::new(Exchange::Binance);
+        let full = vec![0; binance::SYMBOLS_PER_SOCKET];
+        assert_eq!(free_shard(&wanted_on(&full), &binance), 1);
+    }
+
+    #[test]
+    fn vanished_instrument_is_told_as_delisted_and_comes_back() {
+        let one = wanted_on(&[0])[&InstrumentId(0)].instrument.as_ref().clone();
+        let mut known = BTreeMap::new();
+        let status = |list: Vec<Instrument>| list[0].status;
+        assert_eq!(status(with_delisted(&mut known, vec![one.clone()])), InstrumentStatus::Trading);
+        assert_eq!(status(with_delisted(&mut known, vec![])), InstrumentStatus::Delisted);
+        assert_eq!(status(with_delisted(&mut known, vec![one])), InstrumentStatus::Trading);
+    }
 }

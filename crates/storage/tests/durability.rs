@@ -74,6 +74,8 @@ fn nothing_is_told_while_a_commit_is_not_synced() {
     let dir = tempfile::tempdir().unwrap();
     let (open_gate, at_gate, options) = gate();
     let store = Store::open(&dir.path().join("amarktai.db"), options).unwrap().0;
+    // Dropped before the store, whose end waits for the writer: a failure here must not hang.
+    let open_gate = open_gate;
     let mut events = store.events().subscribe();
     let ticket = store.commit(batch(vec![Output::Trade(trade(1, 1, 1, 60))])).unwrap();
     at_gate.recv().unwrap();
@@ -137,6 +139,7 @@ fn a_full_queue_blocks_and_loses_and_reorders_nothing() {
     let (open_gate, at_gate, options) = gate();
     let path = dir.path().join("amarktai.db");
     let store = Store::open(&path, options).unwrap().0;
+    let open_gate = open_gate;
     store.commit(Batch::default()).unwrap();
     at_gate.recv().unwrap();
 

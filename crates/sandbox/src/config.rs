@@ -99,6 +99,12 @@ pub enum SandboxError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// The tape cannot be played.
+    #[error("tape {0}")]
+    Tape(#[from] crate::tape::TapeError),
+    /// The tape's symbol is none of the Binance server's.
+    #[error("the tape is of {0}, which is not among the sandbox's Binance symbols")]
+    TapeSymbol(String),
     /// A fault of the configuration is none.
     #[error(transparent)]
     Fault(#[from] crate::faults::FaultError),

@@ -87,7 +87,7 @@ pub enum SandboxError {
     #[error("speed must be above 0 and at most {SPEED_MAX}, not {0}")]
     Speed(f64),
     /// Too much.
-    #[error("history is at most {} h, not {} h", HISTORY_MAX.as_secs() / 3_600, .0.as_secs() / 3_600)]
+    #[error("history is at most {HISTORY_MAX:?}, not {0:?}")]
     History(Duration),
     /// The port is taken, most likely.
     #[error("cannot listen on {address} for {server}: {source}")]

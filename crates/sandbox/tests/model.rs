@@ -128,7 +128,8 @@ proptest! {
                 let count = naive.resting.iter().filter(|r| r.1 == side).count();
                 prop_assert_eq!(book.count(side), count);
             }
-            let crossed = book.best(Side::Buy).zip(book.best(Side::Sell)).is_some_and(|(b, a)| b >= a);
+            let touch = book.best(Side::Buy).zip(book.best(Side::Sell));
+            let crossed = touch.is_some_and(|(bid, ask)| bid >= ask);
             prop_assert!(!crossed);
         }
     }

@@ -74,21 +74,9 @@ impl Server {
         let code = ControlWrite::SetupCode(Some(storage::secret_hash(SETUP_CODE)));
         store.control(code).unwrap().answer_async().await.unwrap();
         let state = AppState::new(Core::new(sender), store.clone(), config);
-        let mut tokens = Vec::new();
-        for (name, role) in [("root", Role::Admin), ("tom", Role::Trader), ("vera", Role::Viewer)] {
-            let token = new_token();
-            let hash = token_digest(&token);
-            let token_row = NewToken {
-                name: name.into(),
-                account_id: Some(AccountId(1)),
-                role,
-                hash,
-                created_at: Timestamp::EPOCH,
-            };
-            let write = store.control(ControlWrite::CreateToken(token_row)).unwrap();
-            write.answer_async().await.unwrap();
-            tokens.push(token);
-        }
+        let admin = token(&store, "root", Role::Admin, AccountId(1)).await;
+        let trader = token(&store, "tom", Role::Trader, AccountId(1)).await;
+        let viewer = token(&store, "vera", Role::Viewer, AccountId(1)).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -96,7 +84,6 @@ impl Server {
             let _ = stopped.await;
         };
         let served = tokio::spawn(server::serve(listener, state.clone(), shutdown));
-        let [admin, trader, viewer] = tokens.try_into().unwrap();
         Self {
             address,
             client: Client::builder().no_proxy().build().unwrap(),
@@ -111,6 +98,11 @@ impl Server {
             stop: Some(stop),
             served: Some(served),
         }
+    }
+
+    /// A new token in the store.
+    pub(crate) async fn token(&self, name: &str, role: Role, account: AccountId) -> String {
+        token(&self.store, name, role, account).await
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -154,6 +146,19 @@ impl Server {
         let _ = self.stop.take().unwrap().send(());
         self.served.take().unwrap().await.unwrap().unwrap();
     }
+}
+
+async fn token(store: &Store, name: &str, role: Role, account: AccountId) -> String {
+    let token = new_token();
+    let row = NewToken {
+        name: name.into(),
+        account_id: Some(account),
+        role,
+        hash: token_digest(&token),
+        created_at: Timestamp::EPOCH,
+    };
+    store.control(ControlWrite::CreateToken(row)).unwrap().answer_async().await.unwrap();
+    token
 }
 
 fn run_loop(mut receiver: mpsc::Receiver<CoreRequest>, commands: Arc<AtomicUsize>, script: Script) {

@@ -27,7 +27,7 @@ pub(crate) struct Server {
     pub(crate) trader: String,
     pub(crate) viewer: String,
     pub(crate) store: Store,
-    _dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
     pub(crate) served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
 }
@@ -62,13 +62,27 @@ impl Server {
     }
 
     pub(crate) async fn start_with(config: ServerConfig) -> Self {
+        Self::over(config, tempfile::tempdir().unwrap()).await
+    }
+
+    /// Ends, and starts again over the same store.
+    pub(crate) async fn restart(mut self) -> Self {
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        let _ = self.stop.take().unwrap().send(());
+        self.served.take().unwrap().await.unwrap().unwrap();
+        let Self { state, store, .. } = self;
+        drop(state);
+        tokio::task::spawn_blocking(move || store.close()).await.unwrap().unwrap();
+        Self::over(config(), dir).await
+    }
+
+    async fn over(config: ServerConfig, dir: tempfile::TempDir) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (sender, receiver) = mpsc::channel(64);
         let commands = Arc::new(AtomicUsize::new(0));
         let script: Script =
             Arc::new(Mutex::new(Box::new(|_| Err(CommandError::NotFound { what: "bot".into() }))));
         run_loop(receiver, commands.clone(), script.clone());
-        let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("amarktai.db");
         let (store, _) = Store::open(&path, StoreOptions::default()).unwrap();
         let code = ControlWrite::SetupCode(Some(storage::secret_hash(SETUP_CODE)));
@@ -94,7 +108,7 @@ impl Server {
             trader,
             viewer,
             store,
-            _dir: dir,
+            dir,
             stop: Some(stop),
             served: Some(served),
         }
@@ -157,6 +171,12 @@ async fn token(store: &Store, name: &str, role: Role, account: AccountId) -> Str
         hash: token_digest(&token),
         created_at: Timestamp::EPOCH,
     };
+    // After a restart the name is taken, by a token whose text nobody knows: make another.
+    let row =
+        match store.control(ControlWrite::CreateToken(row.clone())).unwrap().answer_async().await {
+            Ok(_) => return token,
+            Err(_) => NewToken { name: format!("{name} again"), ..row },
+        };
     store.control(ControlWrite::CreateToken(row)).unwrap().answer_async().await.unwrap();
     token
 }

@@ -195,7 +195,7 @@ impl Amount {
 
     /// The nearest amount to a finite figure of statistics; `None` where there is none.
     pub fn from_f64(value: f64) -> Option<Self> {
-        (value.is_finite() && value.abs() < 1e20).then(|| Self((value * 1e12) as i128))
+        (value.is_finite() && value.abs() < 1e20).then_some(Self((value * 1e12) as i128))
     }
 
     /// Without its sign.

@@ -1,12 +1,12 @@
-//! The core's outside.
+//! All accounts and the markets they trade: one input in, facts out.
 
-use crate::output::StateRow;
-use crate::view::{
-    BarView, BookView, BotView, EvaluationView, FleetView, HoldView, MarketView, PortfolioView,
-    PositionView, WalletView,
-};
-use crate::{AccountRecord, EmergencyRecord, Input, Output};
-use domain::{AccountId, BotId, Exchange, InstrumentId, Policy, Symbol, Timeframe, Timestamp};
+use crate::input::{Input, InputKind, Switches};
+use crate::markets::{Change, Clock, Markets};
+use crate::output::{FeedRecord, Output};
+use crate::shard::{Shard, Stop, World};
+use domain::{Exchange, InstrumentId, MarketEvent, Policy, Span, Symbol, Timeframe, Timestamp};
+use simulator::{Changed, LatencyModel};
+use std::collections::BTreeSet;
 
 /// What the core is started with and never changes while it runs.
 #[derive(Clone, Debug)]
@@ -21,92 +21,364 @@ pub struct EngineConfig {
     pub policy: Policy,
 }
 
-/// All accounts, their bots and the markets they trade.
-pub struct Engine {
-    config: EngineConfig,
+/// What the core needs from the exchanges to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// Under this id, once it is interned; before, its [`InputKind::Instrument`] is wanted.
+    pub id: Option<InstrumentId>,
+    /// Of this market…
+    pub exchange: Exchange,
+    /// …and symbol; subscribe to it where that is not done yet.
+    pub symbol: Symbol,
+    /// The last print seen, to fetch what was missed since.
+    pub resume: Option<(u64, Timestamp)>,
+    /// This many closed bars of these timeframes, to warm indicators; to be answered with
+    /// [`InputKind::History`] in any case.
+    pub history: Vec<(Timeframe, usize)>,
 }
 
-#[allow(missing_docs, clippy::unused_self)]
+/// Between two looks at what no event brings.
+const SUPERVISION: Span = Span::from_secs(10);
+
+/// All accounts, their bots and the markets they trade.
+pub struct Engine {
+    pub(crate) config: EngineConfig,
+    pub(crate) markets: Markets,
+    pub(crate) latency: [LatencyModel; 3],
+    pub(crate) switches: Switches,
+    pub(crate) shards: Vec<Shard>,
+    pub(crate) policy: (u32, Policy),
+    pub(crate) policy_versions: u32,
+    pub(crate) fleet_stop: Option<Stop>,
+    pub(crate) now: Timestamp,
+    /// Nothing is due before this.
+    pub(crate) due: Timestamp,
+    next_supervision: Timestamp,
+    pub(crate) inputs: u64,
+    pub(crate) is_dirty: bool,
+    wanted: BTreeSet<InstrumentId>,
+}
+
 impl Engine {
+    /// Without accounts.
     pub fn new(config: EngineConfig) -> Self {
-        Self { config }
+        let model = LatencyModel::new(config.latency_ms_p50, config.latency_ms_p99);
+        Self {
+            policy: (1, config.policy.clone()),
+            policy_versions: 1,
+            config,
+            markets: Markets::default(),
+            latency: [model.clone(), model.clone(), model],
+            switches: Switches::default(),
+            shards: Vec::new(),
+            fleet_stop: None,
+            now: Timestamp::EPOCH,
+            due: Timestamp::EPOCH,
+            next_supervision: Timestamp::EPOCH,
+            inputs: 0,
+            is_dirty: true,
+            wanted: BTreeSet::new(),
+        }
     }
-    pub fn restore(config: EngineConfig, _rows: Vec<StateRow>) -> Result<Self, String> {
-        Ok(Self { config })
+
+    /// Takes one input; what follows from it is appended to `out`.
+    pub fn apply(&mut self, input: &Input, out: &mut Vec<Output>) {
+        // Input time never goes back, even when the wall clock does.
+        let now = input.at.max(self.now);
+        self.now = now;
+        self.inputs += 1;
+        if now >= self.due {
+            self.run_due(now, out);
+        }
+        match &input.kind {
+            InputKind::Market { instrument, event } => {
+                self.on_market(*instrument, event, now, out);
+            }
+            InputKind::Timer => {}
+            InputKind::Instrument(instrument) => {
+                self.markets.define(instrument);
+                self.is_dirty = true;
+                self.on_status(instrument, now, out);
+                self.attach_all(now, out);
+            }
+            InputKind::History { instrument, timeframe, bars } => {
+                self.on_history(*instrument, *timeframe, bars, now);
+            }
+            // Rates come from the markets themselves; imported ones are kept as their quote.
+            InputKind::Rate { .. } => {}
+            InputKind::RoundTrip { exchange, span } => {
+                self.latency[*exchange as usize].measure(*span);
+            }
+            InputKind::Clock { exchange, offset_lower, offset_upper } => {
+                let clock = Clock { lower: *offset_lower, upper: *offset_upper };
+                self.markets.clocks[*exchange as usize] = clock;
+            }
+            InputKind::Switches(switches) => {
+                self.switches = switches.clone();
+                self.sort_out_exchanges(now, out);
+            }
+            InputKind::Command(envelope) => self.on_command(envelope, now, out),
+        }
     }
-    pub fn config(&self) -> &EngineConfig {
-        &self.config
-    }
-    pub fn apply(&mut self, _input: Input, _out: &mut Vec<Output>) {}
+
     /// When a `Timer` input is due.
     pub fn next_deadline(&self) -> Timestamp {
-        Timestamp::MAX
+        self.due
     }
-    /// State rows of everything that changed since the last call.
-    pub fn take_dirty(&mut self) -> Vec<StateRow> {
-        Vec::new()
+
+    /// The id under which a market was interned.
+    pub fn instrument_id(&self, exchange: Exchange, symbol: Symbol) -> Option<InstrumentId> {
+        self.markets.id(exchange, symbol)
     }
-    pub fn instrument_id(&self, _exchange: Exchange, _symbol: Symbol) -> Option<InstrumentId> {
-        None
+
+    /// Takes one market into account before any input asks for it, as tests and tapes do.
+    pub fn define(&mut self, instrument: &domain::Instrument) -> InstrumentId {
+        self.markets.define(instrument)
     }
-    pub fn accounts(&self) -> Vec<AccountRecord> {
-        Vec::new()
+
+    /// Runs with an account and everything that it may see.
+    pub(crate) fn with_shard<R>(
+        &mut self,
+        account: usize,
+        now: Timestamp,
+        run: impl FnOnce(&mut Shard, &World<'_>) -> R,
+    ) -> R {
+        let world = World {
+            config: &self.config,
+            markets: &self.markets,
+            switches: &self.switches,
+            latency: &self.latency,
+            policy: (self.policy.0, &self.policy.1),
+            fleet_stop: self.fleet_stop.as_ref().map(|s| s.choice),
+            now,
+        };
+        let result = run(&mut self.shards[account], &world);
+        self.due = self.due.min(self.shards[account].due_hint());
+        result
     }
-    pub fn account(&self, _id: AccountId) -> Option<AccountRecord> {
-        None
+
+    fn on_market(
+        &mut self,
+        id: InstrumentId,
+        event: &MarketEvent,
+        now: Timestamp,
+        out: &mut Vec<Output>,
+    ) {
+        if id.0 as usize >= self.markets.all.len() {
+            return;
+        }
+        let exchange = self.markets.get(id).instrument.exchange;
+        let clock = self.markets.clock(exchange);
+        // Prints fetched late act at their own time, as far as that is after what was seen.
+        let at = match event {
+            MarketEvent::Print(p) if p.backfilled => {
+                let last = self.markets.get(id).last_event_at.unwrap_or(p.at);
+                (p.at - clock.upper).max(last).min(now)
+            }
+            _ => now,
+        };
+        let market = self.markets.get_mut(id);
+        let change = market.on_event(event, at);
+        if market.is_valid() {
+            market.keep_quote(at);
+        }
+        if !market.series.is_empty() {
+            self.due = self.due.min(market.next_deadline(clock));
+        }
+        if change.feed_changed {
+            self.tell_feed(id, now, out);
+        }
+        for account in 0..self.shards.len() {
+            if self.shards[account].has_interest(id) {
+                self.with_shard(account, at, |shard, world| {
+                    tell(shard, id, event, &change, world, out);
+                });
+            }
+        }
     }
-    pub fn bots(&self, _account: Option<AccountId>) -> Vec<BotView> {
-        Vec::new()
+
+    fn tell_feed(&self, id: InstrumentId, now: Timestamp, out: &mut Vec<Output>) {
+        let market = self.markets.get(id);
+        out.push(Output::Feed(FeedRecord {
+            instrument: id,
+            exchange: market.instrument.exchange,
+            symbol: market.instrument.symbol,
+            state: market.feed.clone(),
+            grade: market.grade,
+            at: now,
+        }));
     }
-    /// `None` where it is not a bot of this account (any account: `None`).
-    pub fn bot(&self, _account: Option<AccountId>, _id: BotId) -> Option<BotView> {
-        None
+
+    /// Everything that time brings: arrivals at the simulated exchange, timers, closing bars.
+    fn run_due(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+        for id in 0..self.markets.all.len() {
+            let id = InstrumentId(id as u32);
+            let mut change = Change::default();
+            let clock = self.markets.clock(self.markets.get(id).instrument.exchange);
+            if self.markets.get(id).next_deadline(clock) <= now {
+                self.markets.get_mut(id).on_time(now, clock, &mut change);
+            }
+            for account in 0..self.shards.len() {
+                if self.shards[account].has_interest(id) {
+                    self.with_shard(account, now, |shard, world| {
+                        shard.advance(id, world, out);
+                        for (series, bar) in &change.closed {
+                            shard.on_bar(id, *series, bar, true, world, out);
+                        }
+                    });
+                }
+            }
+        }
+        for account in 0..self.shards.len() {
+            self.with_shard(account, now, |shard, world| {
+                while let Some((at, due)) = shard.timers.first().copied() {
+                    if at > now {
+                        break;
+                    }
+                    shard.timers.pop_first();
+                    shard.on_due(due, world, out);
+                }
+            });
+        }
+        if now >= self.next_supervision {
+            self.next_supervision = now.floor(SUPERVISION) + SUPERVISION;
+            for account in 0..self.shards.len() {
+                self.with_shard(account, now, |shard, world| shard.supervise(world, out));
+            }
+        }
+        self.due = self.earliest(now);
     }
-    pub fn bot_by_name(&self, _account: AccountId, _name: &str) -> Option<BotId> {
-        None
+
+    /// The next time at which something is due, worked out anew.
+    fn earliest(&self, now: Timestamp) -> Timestamp {
+        let bars = self.markets.all.iter().map(|m| {
+            let at = m.next_deadline(self.markets.clock(m.instrument.exchange));
+            // A bar that waits for a stale feed is looked at again with the next event.
+            if at <= now { Timestamp::MAX } else { at }
+        });
+        let shards = self.shards.iter().map(Shard::next_due);
+        // What waits for a market to speak (a polled book) is looked at with its next event.
+        let later = shards.map(|at| if at <= now { now + Span::from_millis(50) } else { at });
+        bars.chain(later).min().unwrap_or(Timestamp::MAX).min(self.next_supervision)
     }
-    pub fn holds(&self, _id: BotId) -> Vec<HoldView> {
-        Vec::new()
+
+    fn on_history(
+        &mut self,
+        id: InstrumentId,
+        timeframe: Timeframe,
+        bars: &[domain::Bar],
+        now: Timestamp,
+    ) {
+        let Some(market) = self.markets.all.get_mut(id.0 as usize) else { return };
+        let Some(series) = market.series.iter().position(|s| s.timeframe == timeframe) else {
+            return;
+        };
+        market.series[series].warm(bars);
+        market.is_dirty = true;
+        for account in 0..self.shards.len() {
+            if !self.shards[account].has_interest(id) {
+                continue;
+            }
+            self.with_shard(account, now, |shard, world| {
+                let slots = shard.interest(id).by_series.get(series).cloned().unwrap_or_default();
+                for slot in slots {
+                    shard.replay(slot as usize, world);
+                }
+            });
+        }
     }
-    pub fn evaluations(&self, _id: BotId) -> Vec<EvaluationView> {
-        Vec::new()
+
+    /// A halted instrument takes no new positions; one that trades again does.
+    fn on_status(&mut self, changed: &domain::Instrument, now: Timestamp, out: &mut Vec<Output>) {
+        use domain::{Hold, InstrumentStatus};
+        let Some(id) = self.markets.id(changed.exchange, changed.symbol) else { return };
+        let may_trade =
+            matches!(changed.status, InstrumentStatus::Trading | InstrumentStatus::PostOnly);
+        for account in 0..self.shards.len() {
+            if !self.shards[account].has_interest(id) {
+                continue;
+            }
+            self.with_shard(account, now, |shard, world| {
+                for slot in shard.interest(id).bots.clone() {
+                    let (slot, actor) = (slot as usize, crate::attach::engine_actor());
+                    let reason = format!("instrument {:?}", changed.status).to_lowercase();
+                    let hold = Hold::InstrumentHalted;
+                    if may_trade {
+                        shard.release(slot, hold, &actor, reason, world, out);
+                    } else {
+                        shard.hold(slot, hold, &actor, reason, world, out);
+                    }
+                }
+            });
+        }
     }
-    pub fn wallets(&self, _account: AccountId) -> Vec<WalletView> {
-        Vec::new()
+
+    /// What must be asked of the exchanges now; each want is told until it is answered.
+    pub fn wants(&mut self) -> Vec<Want> {
+        let mut wants = Vec::new();
+        for shard in &self.shards {
+            for bot in shard.bots.iter().filter(|b| b.fixed.instrument.is_none()) {
+                let is_alive = bot.record.lifecycle != domain::Lifecycle::Retired;
+                let Some(exchange) = Exchange::parse(&bot.config().exchange) else { continue };
+                if is_alive && self.is_supported(exchange.name()) {
+                    let symbol = bot.config().symbol;
+                    let history = Vec::new();
+                    wants.push(Want { id: None, exchange, symbol, resume: None, history });
+                }
+            }
+        }
+        for (at, market) in self.markets.all.iter().enumerate() {
+            let id = InstrumentId(at as u32);
+            let history: Vec<_> = market
+                .series
+                .iter()
+                .filter(|s| s.awaits_history)
+                .map(|s| (s.timeframe, self.bars_needed(id, s.timeframe)))
+                .collect();
+            let is_new = self.wanted.insert(id);
+            if is_new || !history.is_empty() {
+                let resume = market.last_print.map(|p| (p.id, p.at));
+                let (exchange, symbol) = (market.instrument.exchange, market.instrument.symbol);
+                wants.push(Want { id: Some(id), exchange, symbol, resume, history });
+            }
+        }
+        wants
     }
-    pub fn positions(&self, _account: AccountId) -> Vec<PositionView> {
-        Vec::new()
+
+    /// Bars that the hungriest bot of a series needs, with some to spare for pages.
+    fn bars_needed(&self, id: InstrumentId, timeframe: Timeframe) -> usize {
+        let bots = self.shards.iter().flat_map(|s| &s.bots);
+        let here =
+            bots.filter(|b| b.fixed.instrument == Some(id) && b.config().timeframe == timeframe);
+        let needed = here.filter_map(|b| b.fixed.params.as_ref()).map(strategy::warm_up_bars);
+        needed.max().unwrap_or(0).max(60)
     }
-    pub fn portfolio(&self, _account: AccountId) -> Option<PortfolioView> {
-        None
+}
+
+/// Tells an account what happened on a market that it trades.
+fn tell(
+    shard: &mut Shard,
+    id: InstrumentId,
+    event: &MarketEvent,
+    change: &Change,
+    world: &World<'_>,
+    out: &mut Vec<Output>,
+) {
+    match event {
+        MarketEvent::Print(print) => shard.on_print(id, print, world, out),
+        MarketEvent::Touch(touch) => shard.on_book(id, Changed::Touch(touch), world, out),
+        MarketEvent::Book(update) if update.is_snapshot => {
+            shard.on_book(id, Changed::All, world, out);
+        }
+        MarketEvent::Book(update) => {
+            let changed = Changed::Levels { bids: &update.bids, asks: &update.asks };
+            shard.on_book(id, changed, world, out);
+        }
+        MarketEvent::Feed { .. } if change.feed_changed => shard.on_feed(id, world, out),
+        MarketEvent::Feed { .. } | MarketEvent::Gap { .. } => {}
     }
-    pub fn markets(&self) -> Vec<MarketView> {
-        Vec::new()
-    }
-    pub fn market(&self, _exchange: Exchange, _symbol: Symbol) -> Option<MarketView> {
-        None
-    }
-    pub fn book(&self, _exchange: Exchange, _symbol: Symbol, _depth: usize) -> Option<BookView> {
-        None
-    }
-    pub fn bars(
-        &self,
-        _exchange: Exchange,
-        _symbol: Symbol,
-        _timeframe: Timeframe,
-        _limit: usize,
-    ) -> Option<Vec<BarView>> {
-        None
-    }
-    /// Version and policy in force for an account; `None`: the fleet's.
-    pub fn policy(&self, _account: Option<AccountId>) -> (u32, Policy) {
-        (1, self.config.policy.clone())
-    }
-    /// The account's stop; `None`: the fleet's.
-    pub fn emergency_stop(&self, _account: Option<AccountId>) -> Option<EmergencyRecord> {
-        None
-    }
-    pub fn fleet(&self) -> FleetView {
-        FleetView::default()
+    shard.on_bid(id, world, out);
+    for (series, bar) in &change.closed {
+        shard.on_bar(id, *series, bar, !change.is_backfill, world, out);
     }
 }

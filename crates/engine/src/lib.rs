@@ -5,17 +5,32 @@
 //! the binary may depend on it; it knows none of them. Main types: [`Engine`], [`Input`],
 //! [`Output`], [`Command`], the read models in [`view`].
 
+mod attach;
+mod bot;
 mod command;
+mod commands;
+mod decide;
 mod engine;
+mod exits;
+mod guard;
 mod input;
+mod markets;
+mod orders;
 mod output;
+mod read;
+mod sentence;
+mod shard;
+mod snapshot;
+mod tighter;
+mod trigger;
 pub mod view;
 
 pub use command::{BotPatch, BreakerScope, Command, CommandError, NewBot, Reply, WalletMove, cap};
-pub use engine::{Engine, EngineConfig};
+pub use engine::{Engine, EngineConfig, Want};
 pub use input::{Envelope, Input, InputKind, Switches};
 pub use output::{
     AccountRecord, BotChange, BotRecord, BreakerRecord, DecisionRecord, EmergencyRecord,
     EventDraft, FeedRecord, Output, PolicyRecord, RefusalRecord, RiskStopRecord, StateRow,
     TradeOpened, WalletRecord,
 };
+pub use snapshot::RestoreError;

@@ -1,1 +1,42 @@
-//! Connectors of Binance, KuCoin and Luno.
+//! Connectors of Binance, KuCoin and Luno: the public side.
+//!
+//! A [`Connector`] keeps one exchange's market data flowing into a bounded channel of
+//! [`Delivery`]: instruments, prints, touches, books already judged contiguous, the judgement of
+//! each subscription, measured round trips and clock bounds. It reconnects, resyncs, fetches what
+//! was missed and says what it could not have; it never invents a number.
+//!
+//! [`codec`] holds the wire formats as pure functions; local exchange servers and readers of
+//! recorded tapes use them too. The engine, strategies and the ledger must not depend on this crate.
+//! Deliberately absent: orders and everything else that needs more than a read-only key.
+
+mod binance;
+pub mod codec;
+mod config;
+mod connector;
+mod delivery;
+mod depth;
+mod error;
+mod history;
+mod kucoin;
+mod luno;
+mod pace;
+mod prints;
+mod rest;
+mod session;
+mod shard;
+mod socket;
+mod status;
+mod watch;
+
+pub use binance::book as binance_book;
+pub use config::{
+    BODY_LIMIT, ConnectorConfig, FeedMode, LunoKey, Timings, UrlError, check_url, default_urls,
+    install_tls,
+};
+pub use connector::Connector;
+pub use delivery::{Delivery, DeliveryKind, Resume};
+pub use error::ExchangeError;
+pub use history::BARS_MAX;
+pub use kucoin::book as kucoin_book;
+pub use luno::book as luno_book;
+pub use status::{ConnectorStatus, Counters, SubscriptionStatus};

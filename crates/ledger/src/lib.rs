@@ -1,1 +1,15 @@
-//! Double entry, wallets, reservations, lots and positions.
+//! Double entry for an account: wallets, a bot's books, lots and trades.
+//!
+//! Every balance, profit and fee that is shown derives from the postings made here; each
+//! [`domain::Transfer`] sums to zero per currency. Realised profit moves only in [`Ledger::close`],
+//! together with the trade row, so the sum of trades is the realised profit exactly. `risk`,
+//! `engine` and `storage` may depend on it. Deliberately absent: prices of the market, currency
+//! rates, storage.
+
+mod books;
+mod lots;
+mod wallet;
+
+pub use books::{BotBooks, CloseRequest, Execution, ExitProgress, Ledger, Short};
+pub use lots::{Lot, Lots, Matched, Matching};
+pub use wallet::Wallet;

@@ -1,0 +1,257 @@
+//! The command line, as clap understands it. Wrong usage ends with exit code 2.
+//!
+//! Only what exists is listed: a verb comes here with the code that does it.
+
+mod client;
+
+pub use client::{
+    Bots, BotsVerb, Client, Creation, Events, Orders, OrdersVerb, Page, Policies, PolicyVerb,
+    Positions, Role, Scope, Stop, Tokens, TokensVerb, Trades, Users, UsersVerb, Wallet, WalletMove,
+    WalletVerb,
+};
+
+use crate::config::Overrides;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Paper-trades a fleet of bots against live crypto markets, truthfully.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "amarktai", version, max_term_width = 100)]
+pub struct Cli {
+    /// Flags of every verb.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every verb.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// Configuration file [default: amarktai.toml if present]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where everything that must survive is kept [default: amarktai-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// Address of the server, to be it or to talk to it [default: 127.0.0.1:8000]
+    #[arg(long, global = true, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// Log lines as text or json [default: text]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<String>,
+}
+
+impl Common {
+    /// These flags as the topmost layer of configuration, which checks them with all the others.
+    pub fn overrides(&self) -> Overrides {
+        let values = [
+            ("--data-dir", "data_dir", &self.data_dir),
+            ("--listen", "server.listen", &self.listen),
+            ("--log-format", "log_format", &self.log_format),
+        ];
+        let given = |(flag, key, value): (_, _, &Option<String>)| Some((flag, key, value.clone()?));
+        Overrides {
+            config: self.config.clone(),
+            values: values.into_iter().filter_map(given).collect(),
+        }
+    }
+}
+
+/// A verb.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Trade on paper against the live markets; no key needed
+    Run,
+    /// The whole product on local exchange servers, with a funded fleet; no internet needed
+    Demo,
+    /// Print the code that the first owner signs in with
+    SetupCode,
+    /// Say in one sentence what a bot is doing
+    Why {
+        /// The bot's name
+        name: String,
+        /// How to ask and answer.
+        #[command(flatten)]
+        client: Client,
+    },
+    /// The local exchange servers alone
+    Sandbox(Sandbox),
+    /// Self-test and checklist: exit 0 ok, 1 not ready, 2 could not tell
+    Check {
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Create, list and steer bots
+    Bots(Bots),
+    /// Closed round trips
+    Trades(Trades),
+    /// Orders
+    Orders(Orders),
+    /// The event log, page by page or live
+    Events(Events),
+    /// Paper money: what there is, deposits and withdrawals
+    Wallet(Wallet),
+    /// Every limit
+    Policy(Policies),
+    /// People
+    Users(Users),
+    /// API tokens
+    Tokens(Tokens),
+    /// Stop all new positions now, and cancel open orders
+    EmergencyStop(Stop),
+    /// Check the ledger: debits equal credits, and every figure follows from it
+    Verify {
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// What is configured, and where each value comes from
+    Config {
+        /// What to do with it
+        #[command(subcommand)]
+        verb: ConfigVerb,
+    },
+    /// Print a script that completes this command line
+    Completions {
+        /// Of which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `config …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Print every value and its origin; secrets as ***
+    Show {
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Only say whether it is valid: exit 0 or 2
+    Check,
+}
+
+/// `sandbox …`
+#[derive(Clone, Debug, Args)]
+pub struct Sandbox {
+    /// Seed of the order flow: the same seed, the same market
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Replay this recorded tape instead of seeded order flow
+    #[arg(long, value_name = "FILE")]
+    pub tape: Option<PathBuf>,
+    /// Times faster than real time
+    #[arg(long, default_value_t = 1.0, value_parser = speed)]
+    pub speed: f64,
+    /// Begin the tape again at its end
+    #[arg(long = "loop", requires = "tape")]
+    pub is_looped: bool,
+    /// A fault to show, as NAME or NAME=VALUE; may be given often
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub faults: Vec<String>,
+    /// Port of Binance's server; 0 takes a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    pub binance_port: u16,
+    /// Port of KuCoin's server; 0 takes a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    pub kucoin_port: u16,
+    /// Port of Luno's server; 0 takes a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    pub luno_port: u16,
+}
+
+/// Fastest market that the sandbox is asked for: beyond it, order is no longer kept up with.
+const SPEED_MAX: f64 = 1_000.0;
+
+fn speed(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    let fits = value > 0.0 && value <= SPEED_MAX;
+    fits.then_some(value).ok_or_else(|| format!("allowed: above 0, at most {SPEED_MAX}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("amarktai").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_documented_line_is_understood() {
+        for line in [
+            "run",
+            "demo --listen 127.0.0.1:0",
+            "run --config a.toml --data-dir d --log-format json",
+            "setup-code",
+            "why scout",
+            "sandbox --seed 7 --speed 10 --fault gap --fault silence=5s --luno-port 9103",
+            "sandbox --tape btc.jsonl.gz --loop",
+            "check --json",
+            "bots list --json",
+            "bots create --name a --exchange luno --symbol BTC/ZAR --strategy ema_cross \
+             --capital 1000 --params {\"fast\":5}",
+            "bots stop a --positions sell",
+            "bots clone a b",
+            "trades --paper --limit 1 --json",
+            "orders --bot a",
+            "orders cancel 17",
+            "events --follow",
+            "wallet deposit --exchange luno --currency ZAR --amount 1000",
+            "policy diff p.toml",
+            "users create --name ann --role trader",
+            "tokens create --name t --role admin",
+            "emergency-stop --scope fleet --positions sell --reason storm",
+            "emergency-stop --clear",
+            "verify",
+            "config show --json",
+            "config check",
+            "completions bash",
+        ] {
+            parse(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+        }
+    }
+
+    #[test]
+    fn wrong_usage_exits_with_2() {
+        for line in [
+            "",
+            "fly",
+            "backtest",
+            "why",
+            "run --listen",
+            "trades --limit 0",
+            "trades --limit 501",
+            "trades --paper --live",
+            "tokens create --name t --role king",
+            "wallet deposit --exchange luno --currency ZAR",
+            "wallet deposit --exchange luno --currency ZAR --amount -5",
+            "wallet deposit --exchange kraken --currency ZAR --amount 5",
+            "sandbox --loop",
+            "sandbox --speed 0",
+            "emergency-stop --clear --positions sell",
+            "bots create --name a --exchange luno --symbol XBTZAR --strategy grid --capital 9",
+        ] {
+            let error = parse(line).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn common_flags_stand_before_or_after_the_verb() {
+        for line in ["--listen [::1]:9 config check", "config check --listen [::1]:9"] {
+            let values = parse(line).unwrap().common.overrides().values;
+            assert_eq!(values, [("--listen", "server.listen", "[::1]:9".to_owned())], "{line}");
+        }
+    }
+}

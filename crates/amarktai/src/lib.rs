@@ -1,0 +1,8 @@
+//! The parts of the binary: configuration, command line, logs, and the wiring of all rooms.
+//!
+//! Nothing depends on this crate. It is a library beside its `main` only so that its parts can be
+//! tested and documented like those of every other room; it knows all rooms and none knows it.
+
+pub mod cli;
+pub mod config;
+pub mod logging;

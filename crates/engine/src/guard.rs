@@ -1,0 +1,278 @@
+//! What watches over bots while they trade: drawdown, losses in a row, the day, breakers.
+
+use crate::bot::{Day, Step};
+use crate::output::{BreakerRecord, Output, RiskStopRecord};
+use crate::shard::{Due, Shard, World, loss_percent};
+use domain::{Actor, Alert, Amount, ExitReason, Hold, Lifecycle, Round, Span, Timestamp};
+
+fn rule(name: &'static str) -> Actor {
+    Actor::Rule(name.into())
+}
+
+impl Shard {
+    /// What follows from a closed trade.
+    pub(crate) fn after_trade(
+        &mut self,
+        slot: usize,
+        at: Timestamp,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let policy = self.policy(world).1;
+        let (cooldown_s, losses_max, pause_s) = (
+            policy.cooldown_after_trade_s,
+            policy.consecutive_losses_max,
+            policy.consecutive_losses_pause_s,
+        );
+        let losses = self.bots[slot].losses_in_a_row;
+        let is_unlucky = world.switches.bodyguard && losses_max > 0 && losses >= losses_max;
+        let (seconds, reason) = match is_unlucky {
+            true => (pause_s.max(cooldown_s), format!("{losses} losses in a row")),
+            false => (cooldown_s, "cooldown after a trade".to_owned()),
+        };
+        if is_unlucky {
+            self.bots[slot].losses_in_a_row = 0;
+        }
+        if seconds > 0 {
+            let until = at + Span::from_secs(i64::from(seconds));
+            self.bots[slot].cooldown_until = Some(until);
+            self.at(until, Due::Cooldown(slot as u32));
+            self.hold(slot, Hold::Cooldown, &rule("protections"), reason, world, out);
+        }
+        self.check_drawdown(slot, world, out);
+    }
+
+    /// Follows the peak of a bot's equity and stops it where it fell too far below.
+    pub(crate) fn check_drawdown(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
+        let Some(equity) = self.equity(slot, world) else { return };
+        let bot = &mut self.bots[slot];
+        if equity > bot.equity_peak {
+            bot.equity_peak = equity;
+            return;
+        }
+        let policy = self.policy.as_ref().map_or(world.policy.1, |(_, policy)| policy);
+        let maximum_percent = policy.drawdown_max(bot.config().risk_mode).to_percent();
+        let drawdown_percent = loss_percent(bot.equity_peak, equity);
+        let is_stopped = bot.record.holds.contains(Hold::RiskStop);
+        if !world.switches.bodyguard || is_stopped || drawdown_percent < maximum_percent {
+            return self.check_breaker(slot, equity, world, out);
+        }
+        let rearm_at = self.next_rearm(slot, world);
+        let bot = &mut self.bots[slot];
+        bot.rearm_at = Some(rearm_at);
+        out.push(Output::RiskStop(RiskStopRecord {
+            account_id: bot.record.account_id,
+            bot_id: bot.record.id,
+            stopped: true,
+            drawdown_percent,
+            maximum_percent,
+            rearm_at: Some(rearm_at),
+            at: world.now,
+        }));
+        self.at(rearm_at, Due::Rearm(slot as u32));
+        let two = |percent: Amount| percent.to_scaled(1, Round::Down).unwrap_or_default();
+        let (now, limit) = (two(drawdown_percent), two(maximum_percent));
+        let reason =
+            format!("drawdown {}.{} % >= {}.{} %", now / 10, now % 10, limit / 10, limit % 10);
+        self.hold(slot, Hold::RiskStop, &rule("bodyguard"), reason, world, out);
+    }
+
+    fn check_breaker(
+        &mut self,
+        slot: usize,
+        equity: Amount,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let bot = &self.bots[slot];
+        let policy = self.policy.as_ref().map_or(world.policy.1, |(_, policy)| policy);
+        let maximum_percent = policy.breaker_bot_percent;
+        let lost = (bot.day.opening_equity - equity).or_zero();
+        let capital = bot.config().capital;
+        let loss = loss_percent(capital, capital - lost);
+        let is_tripped = bot.record.holds.contains(Hold::CircuitBreaker);
+        if !world.switches.bodyguard || is_tripped || loss < maximum_percent {
+            return;
+        }
+        out.push(Output::Breaker(BreakerRecord {
+            account_id: Some(bot.record.account_id),
+            bot_id: Some(bot.record.id),
+            tripped: true,
+            loss_percent: loss,
+            maximum_percent,
+            at: world.now,
+        }));
+        let reason = format!("lost {loss} % of its capital today, limit {maximum_percent} %");
+        self.hold(slot, Hold::CircuitBreaker, &rule("circuit breaker"), reason, world, out);
+    }
+
+    /// Half an hour from now, or the next UTC day once the day's re-arms are used up.
+    fn next_rearm(&self, slot: usize, world: &World<'_>) -> Timestamp {
+        let policy = self.policy(world).1;
+        if self.bots[slot].day.rearms < policy.rearms_per_day_max {
+            world.now + Span::from_secs(i64::from(policy.rearm_after_s))
+        } else {
+            world.now.day() + Timestamp::DAY
+        }
+    }
+
+    /// Ends a risk stop; the peak starts anew from the present equity.
+    pub(crate) fn rearm(
+        &mut self,
+        slot: usize,
+        actor: &Actor,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let Some(equity) = self.equity(slot, world) else { return false };
+        let policy = self.policy.as_ref().map_or(world.policy.1, |(_, policy)| policy);
+        let bot = &mut self.bots[slot];
+        let maximum_percent = policy.drawdown_max(bot.config().risk_mode).to_percent();
+        bot.equity_peak = equity;
+        bot.day.rearms += 1;
+        bot.rearm_at = None;
+        out.push(Output::RiskStop(RiskStopRecord {
+            account_id: bot.record.account_id,
+            bot_id: bot.record.id,
+            stopped: false,
+            drawdown_percent: Amount::ZERO,
+            maximum_percent,
+            rearm_at: None,
+            at: world.now,
+        }));
+        self.release(slot, Hold::RiskStop, actor, "re-armed".to_owned(), world, out);
+        self.arm(slot, world);
+        true
+    }
+
+    /// What is due at a time.
+    pub(crate) fn on_due(&mut self, due: Due, world: &World<'_>, out: &mut Vec<Output>) {
+        match due {
+            Due::TimeExit(slot) => {
+                let bot = &self.bots[slot as usize];
+                let limit = bot.config().exits.time_limit_s.unwrap_or(u32::MAX);
+                let opened_at = bot.opened_at.unwrap_or(world.now);
+                if world.now >= opened_at + Span::from_secs(i64::from(limit)) {
+                    self.want_flat(slot as usize, ExitReason::Time, world, out);
+                }
+            }
+            Due::RetryExit(slot) => self.try_exit(slot as usize, world, out),
+            Due::Cooldown(slot) => {
+                let slot = slot as usize;
+                if self.bots[slot].cooldown_until.is_some_and(|until| until <= world.now) {
+                    self.bots[slot].cooldown_until = None;
+                    let reason = "cooldown over".to_owned();
+                    self.release(slot, Hold::Cooldown, &rule("protections"), reason, world, out);
+                }
+            }
+            Due::Rearm(slot) => {
+                let bot = &self.bots[slot as usize];
+                let is_due = bot.rearm_at.is_some_and(|at| at <= world.now);
+                let is_stopped = bot.record.holds.contains(Hold::RiskStop);
+                if is_due
+                    && is_stopped
+                    && !self.rearm(slot as usize, &rule("bodyguard"), world, out)
+                {
+                    // Without a price the new peak is unknown: try again.
+                    let at = world.now + Span::from_secs(60);
+                    self.bots[slot as usize].rearm_at = Some(at);
+                    self.at(at, Due::Rearm(slot));
+                }
+            }
+        }
+    }
+
+    /// Looks after everything that no event brings: the day, peaks, unguarded positions.
+    pub(crate) fn supervise(&mut self, world: &World<'_>, out: &mut Vec<Output>) {
+        for slot in 0..self.bots.len() {
+            if self.bots[slot].record.lifecycle == Lifecycle::Retired {
+                continue;
+            }
+            if self.bots[slot].day.start != world.now.day() {
+                self.new_day(slot, world, out);
+            }
+            if !self.bots[slot].books.position.is_zero() {
+                let peak = self.bots[slot].equity_peak;
+                self.check_drawdown(slot, world, out);
+                if self.bots[slot].equity_peak != peak {
+                    self.arm(slot, world);
+                }
+                self.keep_high(slot);
+            }
+            self.watch_guard(slot, world, out);
+        }
+    }
+
+    /// The trailing high is stored with the bot, so that a restart goes on from it.
+    pub(crate) fn keep_high(&mut self, slot: usize) {
+        let high = self.bots[slot]
+            .fixed
+            .instrument
+            .and_then(|id| self.triggers(id).and_then(|t| t.high(slot as u32)));
+        if high.is_some() && high != self.bots[slot].high {
+            self.bots[slot].high = high;
+            self.touch(slot);
+        }
+    }
+
+    fn new_day(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
+        // A day that cannot be valued opens when it can.
+        let Some(opening_equity) = self.equity(slot, world) else { return };
+        self.bots[slot].day = Day { start: world.now.day(), opening_equity, ..Day::default() };
+        self.touch(slot);
+        if self.bots[slot].record.holds.contains(Hold::CircuitBreaker) {
+            let reason = "a new day".to_owned();
+            let actor = rule("circuit breaker");
+            self.release(slot, Hold::CircuitBreaker, &actor, reason, world, out);
+        }
+    }
+
+    /// A position without fresh prices is unguarded: shown, and told once.
+    fn watch_guard(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
+        let bot = &mut self.bots[slot];
+        let Some(id) = bot.fixed.instrument else { return };
+        let market = world.markets.get(id);
+        let is_unguarded = !bot.books.position.is_zero() && !market.is_valid();
+        match (is_unguarded, bot.unguarded_since) {
+            (true, None) => {
+                bot.unguarded_since = Some(world.now);
+                let reason = crate::shard::feed_reason(&market.feed);
+                out.push(Output::Alert {
+                    account_id: bot.record.account_id,
+                    bot_id: bot.record.id,
+                    alert: Alert::Unguarded { since: world.now, reason },
+                    at: world.now,
+                });
+                self.touch(slot);
+            }
+            (false, Some(_)) => {
+                bot.unguarded_since = None;
+                self.touch(slot);
+            }
+            _ => {}
+        }
+    }
+
+    /// Archives a flat bot and returns its capital.
+    pub(crate) fn retire(
+        &mut self,
+        slot: usize,
+        actor: &Actor,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let bot = &mut self.bots[slot];
+        let Some(change) = bot.transition(Step::Retire, actor, "retired", world.now) else {
+            return;
+        };
+        bot.retire_when_flat = false;
+        out.push(Output::Bot(change));
+        if bot.books.cash.is_positive() {
+            let transfer = self.ledger.release(&mut bot.books, world.now);
+            out.push(Output::Transfer(transfer));
+            let key = (bot.books.mode, bot.books.exchange, bot.books.symbol.quote);
+            self.tell_wallet(key, world.now, out);
+        }
+        self.touch(slot);
+    }
+}

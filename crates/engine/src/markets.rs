@@ -1,0 +1,367 @@
+//! Markets as the core knows them: one writer, read by every account.
+
+use domain::{
+    Amount, Bar, BookUpdate, Currency, DataGrade, Exchange, FeedState, Instrument, InstrumentId,
+    Level, MarketEvent, Price, Print, Quantity, Round, Side, Span, Symbol, Timeframe, Timestamp,
+    Touch,
+};
+use market::{BarBuilder, Book, IndicatorSet, PrintIds};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use std::collections::VecDeque;
+
+/// Bars kept for pages and for indicators that come late.
+const BARS_KEPT: usize = 1_000;
+
+/// A timeframe of a market with its shared indicators.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Series {
+    pub(crate) timeframe: Timeframe,
+    builder: BarBuilder,
+    pub(crate) indicators: IndicatorSet,
+    pub(crate) bars: VecDeque<Bar>,
+    /// Until history was delivered, live bars wait, so that indicators see bars in order.
+    pub(crate) awaits_history: bool,
+}
+
+impl Series {
+    fn new(timeframe: Timeframe, exchange: Exchange, now: Timestamp) -> Self {
+        let ids = match exchange {
+            Exchange::Binance => PrintIds::Contiguous,
+            Exchange::Kucoin | Exchange::Luno => PrintIds::Rising,
+        };
+        Self {
+            timeframe,
+            builder: BarBuilder::new(timeframe, ids, now),
+            indicators: IndicatorSet::default(),
+            bars: VecDeque::new(),
+            awaits_history: timeframe != Timeframe::Trade,
+        }
+    }
+
+    fn keep(&mut self, bar: Bar) {
+        if self.bars.len() == BARS_KEPT {
+            self.bars.pop_front();
+        }
+        self.bars.push_back(bar);
+    }
+
+    /// Takes a closed bar; says whether strategies may decide on it.
+    fn close(&mut self, bar: Bar) -> bool {
+        if self.timeframe != Timeframe::Trade {
+            self.keep(bar);
+        }
+        if !self.awaits_history {
+            self.indicators.update(&bar);
+        }
+        !self.awaits_history
+    }
+
+    /// Warms the indicators with bars from before, then with those that closed meanwhile.
+    pub(crate) fn warm(&mut self, history: &[Bar]) {
+        if !self.awaits_history {
+            return;
+        }
+        self.awaits_history = false;
+        let waiting = std::mem::take(&mut self.bars);
+        let first = waiting.front().map_or(Timestamp::MAX, |b| b.open_at);
+        for bar in history.iter().filter(|b| b.open_at < first).chain(&waiting) {
+            self.indicators.update(bar);
+            self.keep(*bar);
+        }
+    }
+
+    /// After a restart bars are missing: history comes first, and the open bar is incomplete.
+    pub(crate) fn reawait(&mut self) {
+        if self.timeframe != Timeframe::Trade {
+            self.awaits_history = true;
+            self.bars.clear();
+            let specs = self.indicators.specs();
+            self.indicators = IndicatorSet::default();
+            for spec in specs {
+                self.indicators.slot(spec);
+            }
+        }
+    }
+
+    pub(crate) fn open_bar(&self) -> Option<Bar> {
+        self.builder.open_bar()
+    }
+}
+
+/// One instrument with everything that is known of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Market {
+    pub(crate) instrument: Instrument,
+    /// After a restart nothing is fresh until a feed says so.
+    #[serde(skip, default = "starting")]
+    pub(crate) feed: FeedState,
+    pub(crate) grade: DataGrade,
+    #[serde(skip)]
+    pub(crate) book: Book,
+    /// The book is made of prints alone.
+    #[serde(skip)]
+    is_made_of_prints: bool,
+    #[serde(skip)]
+    pub(crate) requested_at: Option<Timestamp>,
+    pub(crate) last_print: Option<Print>,
+    pub(crate) last_event_at: Option<Timestamp>,
+    pub(crate) prints: u64,
+    /// Best bid and ask when last both were known.
+    pub(crate) last_quote: Option<(Price, Price, Timestamp)>,
+    pub(crate) series: Vec<Series>,
+    #[serde(skip)]
+    pub(crate) is_dirty: bool,
+}
+
+fn starting() -> FeedState {
+    FeedState::Stale("starting".to_owned())
+}
+
+/// What an event did to a market.
+#[derive(Debug, Default)]
+pub(crate) struct Change {
+    /// Bars that closed, with the index of their series.
+    pub(crate) closed: SmallVec<[(usize, Bar); 2]>,
+    /// A print.
+    pub(crate) print: Option<Print>,
+    /// The feed's state changed.
+    pub(crate) feed_changed: bool,
+    /// Prices are from prints fetched late.
+    pub(crate) is_backfill: bool,
+}
+
+impl Market {
+    fn new(instrument: Instrument) -> Self {
+        Self {
+            instrument,
+            feed: starting(),
+            grade: DataGrade::L2Trades,
+            book: Book::default(),
+            is_made_of_prints: false,
+            requested_at: None,
+            last_print: None,
+            last_event_at: None,
+            prints: 0,
+            last_quote: None,
+            series: Vec::new(),
+            is_dirty: true,
+        }
+    }
+
+    /// May its prices be used?
+    pub(crate) fn is_valid(&self) -> bool {
+        self.feed.is_fresh() && self.book.is_two_sided() && !self.book.is_crossed()
+    }
+
+    /// Halfway between best bid and ask.
+    pub(crate) fn mid(&self) -> Option<Amount> {
+        let (bid, ask) = (self.book.best_bid()?, self.book.best_ask()?);
+        Some(self.halfway(bid.price, ask.price))
+    }
+
+    fn halfway(&self, bid: Price, ask: Price) -> Amount {
+        let sum = i128::from(bid.0) + i128::from(ask.0);
+        let doubled = Amount::from_scaled(sum, self.instrument.price_scale, Round::Down);
+        doubled.part(1, 2, Round::Down)
+    }
+
+    /// Remembers the quote: currency rates and the collar of late exits come from it.
+    pub(crate) fn keep_quote(&mut self, now: Timestamp) {
+        if let (Some(bid), Some(ask)) = (self.book.best_bid(), self.book.best_ask()) {
+            self.last_quote = Some((bid.price, ask.price, now));
+        }
+    }
+
+    /// The timeframe's series; made where nobody asked for it yet.
+    pub(crate) fn series(&mut self, timeframe: Timeframe, now: Timestamp) -> usize {
+        if let Some(i) = self.series.iter().position(|s| s.timeframe == timeframe) {
+            return i;
+        }
+        self.series.push(Series::new(timeframe, self.instrument.exchange, now));
+        self.series.len() - 1
+    }
+
+    /// Earliest local time at which a bar closes without a print.
+    pub(crate) fn next_deadline(&self, clock: Clock) -> Timestamp {
+        let deadlines = self.series.iter().filter_map(|s| s.builder.next_deadline());
+        deadlines.min().map_or(Timestamp::MAX, |at| at - clock.lower)
+    }
+
+    /// Closes bars that time has closed; only while the feed is fresh.
+    pub(crate) fn on_time(&mut self, now: Timestamp, clock: Clock, change: &mut Change) {
+        if !self.feed.is_fresh() {
+            return;
+        }
+        for (i, series) in self.series.iter_mut().enumerate() {
+            let mut closed: SmallVec<[Bar; 2]> = SmallVec::new();
+            series.builder.on_time(now + clock.lower, &mut |bar| closed.push(bar));
+            for bar in closed {
+                if series.close(bar) {
+                    change.closed.push((i, bar));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn on_event(&mut self, event: &MarketEvent, now: Timestamp) -> Change {
+        let mut change = Change::default();
+        self.last_event_at = Some(now);
+        match event {
+            MarketEvent::Print(print) => self.on_print(print, &mut change),
+            MarketEvent::Touch(touch) => {
+                self.book.apply_touch(touch);
+            }
+            MarketEvent::Book(update) => self.on_book(update),
+            MarketEvent::Feed { state, grade } => {
+                change.feed_changed = self.feed != *state;
+                self.is_dirty |= change.feed_changed;
+                self.feed = state.clone();
+                self.grade = *grade;
+                if !state.is_fresh() {
+                    // Prices of a broken sequence are worth nothing.
+                    self.book.clear();
+                }
+            }
+            MarketEvent::Gap { from } => {
+                for series in &mut self.series {
+                    series.builder.lost(*from, now);
+                    series.builder.give_up(&mut |_| {});
+                }
+            }
+        }
+        change
+    }
+
+    fn on_book(&mut self, update: &BookUpdate) {
+        self.book.apply(update);
+        self.requested_at = update.requested_at;
+        self.is_made_of_prints = false;
+    }
+
+    fn on_print(&mut self, print: &Print, change: &mut Change) {
+        self.prints += 1;
+        change.print = Some(*print);
+        change.is_backfill = print.backfilled;
+        for (i, series) in self.series.iter_mut().enumerate() {
+            let mut closed: SmallVec<[Bar; 2]> = SmallVec::new();
+            series.builder.on_print(print, &mut |bar| closed.push(bar));
+            for bar in closed {
+                if series.close(bar) {
+                    change.closed.push((i, bar));
+                }
+            }
+        }
+        if self.last_print.is_none_or(|last| print.id > last.id) {
+            self.last_print = Some(*print);
+        }
+        if print.backfilled || self.grade == DataGrade::Trades {
+            self.make_touch(print);
+        }
+    }
+
+    /// Prints alone: a buyer's print is an ask, a seller's a bid; the other side stays where it
+    /// was, but never on the wrong side of it.
+    fn make_touch(&mut self, print: &Print) {
+        if !self.is_made_of_prints {
+            self.book.clear();
+            self.is_made_of_prints = true;
+        }
+        let level = Level { price: print.price, quantity: print.quantity };
+        let known = |side| self.book.best(side).unwrap_or(level);
+        let (mut bid, mut ask) = match print.taker_side {
+            Side::Buy => (known(Side::Buy), level),
+            Side::Sell => (level, known(Side::Sell)),
+        };
+        if bid.price >= ask.price {
+            let tick = self.instrument.tick_size.0.max(1);
+            match print.taker_side {
+                Side::Buy => bid.price = Price(ask.price.0 - tick),
+                Side::Sell => ask.price = Price(bid.price.0 + tick),
+            }
+        }
+        bid.quantity = bid.quantity.max(Quantity(1));
+        ask.quantity = ask.quantity.max(Quantity(1));
+        self.book.apply_touch(&Touch { update_id: self.book.update_id() + 1, bid, ask });
+    }
+
+    /// Prints that came after their bar was closed.
+    pub(crate) fn late_prints(&self) -> u64 {
+        self.series.iter().map(|s| s.builder.counts().late_prints).max().unwrap_or(0)
+    }
+
+    /// Is the book a row of prints? Then each print is new liquidity.
+    pub(crate) fn is_made_of_prints(&self) -> bool {
+        self.is_made_of_prints
+    }
+}
+
+/// Bounds of an exchange's clock minus ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Clock {
+    pub(crate) lower: Span,
+    pub(crate) upper: Span,
+}
+
+/// All markets, by the id under which they were interned.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Markets {
+    pub(crate) all: Vec<Market>,
+    pub(crate) clocks: [Clock; 3],
+}
+
+impl Markets {
+    pub(crate) fn id(&self, exchange: Exchange, symbol: Symbol) -> Option<InstrumentId> {
+        let is_it = |m: &Market| m.instrument.exchange == exchange && m.instrument.symbol == symbol;
+        self.all.iter().position(is_it).map(|i| InstrumentId(i as u32))
+    }
+
+    pub(crate) fn get(&self, id: InstrumentId) -> &Market {
+        &self.all[id.0 as usize]
+    }
+
+    pub(crate) fn get_mut(&mut self, id: InstrumentId) -> &mut Market {
+        &mut self.all[id.0 as usize]
+    }
+
+    pub(crate) fn clock(&self, exchange: Exchange) -> Clock {
+        self.clocks[exchange as usize]
+    }
+
+    /// Adds an instrument or changes the one that is known.
+    pub(crate) fn define(&mut self, instrument: &Instrument) -> InstrumentId {
+        match self.id(instrument.exchange, instrument.symbol) {
+            Some(id) => {
+                let market = self.get_mut(id);
+                market.is_dirty |= market.instrument != *instrument;
+                market.instrument = instrument.clone();
+                id
+            }
+            None => {
+                self.all.push(Market::new(instrument.clone()));
+                InstrumentId(self.all.len() as u32 - 1)
+            }
+        }
+    }
+
+    /// What one unit of `from` is worth in `to`, where it was seen and how old that is: the mid of
+    /// a market of the two, Luno's first.
+    pub(crate) fn rate(
+        &self,
+        from: Currency,
+        to: Currency,
+        now: Timestamp,
+    ) -> Option<(Amount, String, i64)> {
+        if from == to {
+            return Some((Amount::ONE, "same currency".to_owned(), 0));
+        }
+        let symbol = Symbol { base: from, quote: to };
+        let order = [Exchange::Luno, Exchange::Binance, Exchange::Kucoin];
+        order.into_iter().find_map(|exchange| {
+            let market = self.get(self.id(exchange, symbol)?);
+            let (bid, ask, at) = market.last_quote?;
+            let mid = market.halfway(bid, ask);
+            Some((mid, format!("{exchange} {symbol} mid"), (now - at).as_secs()))
+        })
+    }
+}

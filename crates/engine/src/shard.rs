@@ -1,0 +1,282 @@
+//! One account: its bots, money, simulated exchange and triggers. One writer, no sharing.
+
+use crate::bot::Bot;
+use crate::markets::{Clock, Market, Markets};
+use crate::output::{AccountRecord, EmergencyRecord, Output, WalletRecord};
+use crate::trigger::Triggers;
+use crate::{EngineConfig, Switches};
+use domain::{
+    Actor, Amount, BotId, Currency, Exchange, FeedState, InstrumentId, Lifecycle, Mode, Policy,
+    Price, Quantity, Rate, Round, StopChoice, Timestamp,
+};
+use ledger::Ledger;
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use simulator::{LatencyModel, MarketState, SimEvent, Venue};
+use std::collections::BTreeSet;
+
+/// What every account sees beside its own.
+#[derive(Clone, Copy)]
+pub(crate) struct World<'a> {
+    pub(crate) config: &'a EngineConfig,
+    pub(crate) markets: &'a Markets,
+    pub(crate) switches: &'a Switches,
+    pub(crate) latency: &'a [LatencyModel; 3],
+    /// The fleet's policy and its version.
+    pub(crate) policy: (u32, &'a Policy),
+    pub(crate) fleet_stop: Option<StopChoice>,
+    pub(crate) now: Timestamp,
+}
+
+/// The emergency stop while it is on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stop {
+    pub(crate) choice: StopChoice,
+    pub(crate) reason: String,
+    pub(crate) by: Actor,
+    pub(crate) since: Timestamp,
+}
+
+impl Stop {
+    /// The stop as it is told; `None`: it is off.
+    pub(crate) fn record(
+        stop: Option<&Self>,
+        account_id: Option<domain::AccountId>,
+        at: Timestamp,
+    ) -> EmergencyRecord {
+        EmergencyRecord {
+            account_id,
+            active: stop.is_some(),
+            reason: stop.map(|s| s.reason.clone()),
+            by: stop.map(|s| s.by.clone()),
+            since: stop.map(|s| s.since),
+            at,
+        }
+    }
+}
+
+/// What an account has on one instrument.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Interest {
+    pub(crate) venue: Venue,
+    pub(crate) venue_dirty: bool,
+    pub(crate) triggers: Triggers,
+    /// Slots of the bots that decide on each series' bars.
+    pub(crate) by_series: Vec<Vec<u32>>,
+    /// Slots of all bots here.
+    pub(crate) bots: Vec<u32>,
+    /// Bots that want to be flat.
+    pub(crate) exiting: BTreeSet<u32>,
+}
+
+/// What is due at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    /// A position was held long enough.
+    TimeExit(u32),
+    /// An exit is tried again.
+    RetryExit(u32),
+    /// A cooldown ends.
+    Cooldown(u32),
+    /// A risk stop re-arms.
+    Rearm(u32),
+}
+
+/// See the module.
+pub(crate) struct Shard {
+    pub(crate) record: AccountRecord,
+    pub(crate) ledger: Ledger,
+    pub(crate) policy: Option<(u32, Policy)>,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) bots: Vec<Bot>,
+    pub(crate) slots: FxHashMap<BotId, u32>,
+    pub(crate) interests: Vec<Option<Box<Interest>>>,
+    pub(crate) timers: BTreeSet<(Timestamp, Due)>,
+    /// Times of the newest orders per exchange: the order rate.
+    pub(crate) sent: [std::collections::VecDeque<Timestamp>; 3],
+    /// Earliest of what was added to the timers and sent to the exchange.
+    pub(crate) due_hint: Timestamp,
+    pub(crate) is_dirty: bool,
+    pub(crate) dirty_bots: Vec<u32>,
+    pub(crate) trades_today: (Timestamp, u64),
+    pub(crate) trades_refused: u64,
+    /// Scratch for the simulated exchange's answers: no allocation per event.
+    pub(crate) answers: Vec<SimEvent>,
+}
+
+impl Shard {
+    pub(crate) fn new(record: AccountRecord) -> Self {
+        Self {
+            ledger: Ledger::new(record.id),
+            record,
+            policy: None,
+            stop: None,
+            bots: Vec::new(),
+            slots: FxHashMap::default(),
+            interests: Vec::new(),
+            timers: BTreeSet::new(),
+            sent: Default::default(),
+            due_hint: Timestamp::MAX,
+            is_dirty: true,
+            dirty_bots: Vec::new(),
+            trades_today: (Timestamp::EPOCH, 0),
+            trades_refused: 0,
+            answers: Vec::new(),
+        }
+    }
+
+    pub(crate) fn interest(&mut self, id: InstrumentId) -> &mut Interest {
+        let at = id.0 as usize;
+        if self.interests.len() <= at {
+            self.interests.resize_with(at + 1, || None);
+        }
+        self.interests[at].get_or_insert_default()
+    }
+
+    pub(crate) fn has_interest(&self, id: InstrumentId) -> bool {
+        self.interests.get(id.0 as usize).is_some_and(Option::is_some)
+    }
+
+    pub(crate) fn slot(&self, id: BotId) -> Option<usize> {
+        self.slots.get(&id).map(|slot| *slot as usize)
+    }
+
+    pub(crate) fn touch(&mut self, slot: usize) {
+        let bot = &mut self.bots[slot];
+        if !bot.is_dirty || self.dirty_bots.last() != Some(&(slot as u32)) {
+            bot.is_dirty = true;
+            self.dirty_bots.push(slot as u32);
+        }
+        self.is_dirty = true;
+    }
+
+    /// The stop in force here: the account's or the fleet's; selling outranks guarding.
+    pub(crate) fn stop_choice(&self, world: &World<'_>) -> Option<StopChoice> {
+        let own = self.stop.as_ref().map(|s| s.choice);
+        match (own, world.fleet_stop) {
+            (Some(StopChoice::Sell), _) | (_, Some(StopChoice::Sell)) => Some(StopChoice::Sell),
+            (own, fleet) => own.or(fleet),
+        }
+    }
+
+    /// The policy in force: the account's own, else the fleet's.
+    pub(crate) fn policy<'a>(&'a self, world: &World<'a>) -> (u32, &'a Policy) {
+        self.policy.as_ref().map_or(world.policy, |(version, policy)| (*version, policy))
+    }
+
+    /// Something new may be due at this time; taken since the last call.
+    pub(crate) fn due_hint(&mut self) -> Timestamp {
+        std::mem::replace(&mut self.due_hint, Timestamp::MAX)
+    }
+
+    /// Remembers that something is due.
+    pub(crate) fn at(&mut self, at: Timestamp, due: Due) {
+        self.timers.insert((at, due));
+        self.due_hint = self.due_hint.min(at);
+    }
+
+    /// When something is due here that no market event brings.
+    pub(crate) fn next_due(&self) -> Timestamp {
+        let messages = self.interests.iter().flatten().map(|i| i.venue.next_due()).min();
+        let timer = self.timers.first().map_or(Timestamp::MAX, |(at, _)| *at);
+        messages.map_or(timer, |at| at.min(timer))
+    }
+
+    /// A bot's position value at the bid; `None` where it holds something that has no price.
+    pub(crate) fn position_value(
+        bot: &Bot,
+        market: Option<&Market>,
+        collar_bp: u32,
+    ) -> Option<Amount> {
+        if bot.books.position.is_zero() {
+            return Some(Amount::ZERO);
+        }
+        let market = market?;
+        let is_wide = market.book.spread_bp().is_none_or(|bp| bp > f64::from(collar_bp));
+        let bid = market.book.best_bid().filter(|_| market.is_valid() && !is_wide)?;
+        bot.books.position.product(market.instrument.price_amount(bid.price), Round::Down)
+    }
+
+    /// Cash, proceeds that settle in cash already, and the position at the bid.
+    pub(crate) fn equity(&self, slot: usize, world: &World<'_>) -> Option<Amount> {
+        let bot = &self.bots[slot];
+        let market = bot.fixed.instrument.map(|id| world.markets.get(id));
+        let collar = self.policy(world).1.spread_collar_bp;
+        Some(bot.books.cash + Self::position_value(bot, market, collar)?)
+    }
+
+    /// Writes a wallet's figures.
+    pub(crate) fn tell_wallet(
+        &self,
+        key: (Mode, Exchange, Currency),
+        at: Timestamp,
+        out: &mut Vec<Output>,
+    ) {
+        let wallet = self.ledger.wallet(key.0, key.1, key.2);
+        out.push(Output::Wallet(WalletRecord {
+            account_id: self.record.id,
+            mode: key.0,
+            exchange: key.1,
+            currency: key.2,
+            available: wallet.available,
+            reserved: wallet.reserved,
+            total: wallet.total(),
+            at,
+        }));
+    }
+
+    /// What may be sold of a bot's holdings: on the lot and worth an order; else it is dust.
+    pub(crate) fn sellable(bot: &Bot, market: &Market, price: Option<Price>) -> Quantity {
+        let instrument = &market.instrument;
+        let held = instrument.quantity(bot.books.held(), Round::Down).unwrap_or_default();
+        let quantity = instrument.on_lot(held);
+        let price = price.or(market.last_quote.map(|q| q.0)).unwrap_or_default();
+        let is_worth = instrument.notional(price, quantity, Round::Up) >= instrument.min_notional;
+        // Without any price the notional filter cannot be judged: what is on the lot counts.
+        let is_worth = is_worth || price == Price::ZERO;
+        if quantity >= instrument.min_quantity && is_worth { quantity } else { Quantity::ZERO }
+    }
+
+    /// Is a bot let to open positions, apart from what changes with every quote?
+    pub(crate) fn may_enter(&self, slot: usize, world: &World<'_>) -> bool {
+        let record = &self.bots[slot].record;
+        record.lifecycle == Lifecycle::Active
+            && record.holds.is_empty()
+            && world.switches.trading
+            && world.switches.paper_trading
+            && self.stop_choice(world).is_none()
+    }
+}
+
+/// The market as the simulated exchange sees it.
+pub(crate) fn state_of<'a>(market: &'a Market, clock: Clock) -> MarketState<'a> {
+    MarketState {
+        instrument: &market.instrument,
+        book: &market.book,
+        is_valid: market.is_valid() || market.is_made_of_prints(),
+        grade: market.grade,
+        requested_at: market.requested_at,
+        clock_upper: clock.upper,
+    }
+}
+
+/// A loss as percent of what there was.
+pub(crate) fn loss_percent(before: Amount, now: Amount) -> Amount {
+    let lost = (before - now).or_zero();
+    let share = lost.quotient(before, Round::Down).unwrap_or_default();
+    share.product(Amount::from_int(100), Round::Down).unwrap_or_default()
+}
+
+/// A percentage as a share.
+pub(crate) fn share(percent: Amount) -> Rate {
+    Rate::from_percent_amount(percent).unwrap_or(Rate::ZERO)
+}
+
+/// A feed's own word for the log and the sentence.
+pub(crate) fn feed_reason(feed: &FeedState) -> String {
+    match feed {
+        FeedState::Fresh => "fresh".to_owned(),
+        FeedState::Stale(reason) => format!("stale: {reason}"),
+        FeedState::Resyncing(reason) => format!("resyncing: {reason}"),
+    }
+}

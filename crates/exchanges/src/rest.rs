@@ -1,0 +1,233 @@
+//! One REST client per exchange: counts weight before it sends, obeys 429, bounds bodies and time.
+
+use crate::config::{BODY_LIMIT, ConnectorConfig};
+use crate::delivery::now;
+use crate::error::ExchangeError;
+use crate::pace::Budget;
+use crate::status::Stats;
+use domain::{Exchange, Span, Timestamp};
+use reqwest::{Response, StatusCode, header::HeaderMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Sent with every request.
+pub(crate) const USER_AGENT: &str = concat!("amarktai/", env!("CARGO_PKG_VERSION"));
+
+/// A call waits this long for its budget; beyond it the caller is told instead (bans last days).
+const MAX_WAIT: Duration = Duration::from_secs(90);
+
+/// Attempts that may end in 429 or in the exchange's own fault before the caller is told.
+const ATTEMPTS: u32 = 3;
+
+/// An answer with status 200 and the times around it.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) body: Vec<u8>,
+    pub(crate) asked_at: Timestamp,
+    pub(crate) received_at: Timestamp,
+    pub(crate) round_trip: Span,
+    /// The `Date` header as an instant; a full second.
+    pub(crate) date: Option<Timestamp>,
+}
+
+pub(crate) struct Rest {
+    http: reqwest::Client,
+    base: String,
+    exchange: Exchange,
+    basic_auth: Option<(String, String)>,
+    pause: Duration,
+    budget: Mutex<Budget>,
+    stats: Arc<Stats>,
+}
+
+impl Rest {
+    pub(crate) fn new(config: &ConnectorConfig, stats: Arc<Stats>) -> Result<Self, ExchangeError> {
+        let http = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .timeout(config.timings.rest_timeout)
+            .connect_timeout(config.timings.connect_timeout)
+            // A redirect of an exchange's API is never right, and could leave the host checked.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|e| ExchangeError::Internal(e.to_string()))?;
+        Ok(Self {
+            http,
+            base: config.rest_url.trim_end_matches('/').to_owned(),
+            exchange: config.exchange,
+            basic_auth: config.luno_key.as_ref().map(|k| (k.id.clone(), k.secret.clone())),
+            pause: config.timings.rate_limit_pause,
+            budget: Mutex::new(Budget::new(config.exchange)),
+            stats,
+        })
+    }
+
+    fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Weight used and permitted in this window.
+    pub(crate) fn usage(&self) -> (u32, u32) {
+        self.budget().usage()
+    }
+
+    /// GET, without credentials.
+    pub(crate) async fn get(&self, path: &str, weight: u32) -> Result<Reply, ExchangeError> {
+        self.request(path, weight, false).await
+    }
+
+    /// GET with the key, for Luno's candles.
+    pub(crate) async fn get_with_key(&self, path: &str) -> Result<Reply, ExchangeError> {
+        self.request(path, 1, true).await
+    }
+
+    async fn request(&self, path: &str, weight: u32, key: bool) -> Result<Reply, ExchangeError> {
+        let mut last = ExchangeError::Unavailable("not asked".into());
+        for attempt in 0..ATTEMPTS {
+            if let Some(why) = self.stats.fatal_reason() {
+                return Err(ExchangeError::Fatal(why));
+            }
+            self.wait_for_budget(weight).await?;
+            match self.once(path, key).await {
+                Err(e) if e.is_transient() => last = e,
+                other => return other,
+            }
+            if attempt + 1 < ATTEMPTS {
+                // KuCoin answers 429000 under load without a quota: retry soon, with jitter.
+                let wait = Duration::from_millis(200 << attempt);
+                tokio::time::sleep(crate::pace::jittered(wait)).await;
+            }
+        }
+        Err(last)
+    }
+
+    async fn wait_for_budget(&self, weight: u32) -> Result<(), ExchangeError> {
+        let deadline = Instant::now() + MAX_WAIT;
+        loop {
+            let taken = self.budget().take(weight, now(), Instant::now());
+            match taken {
+                Ok(()) => return Ok(()),
+                Err(wait) if Instant::now() + wait > deadline => {
+                    return Err(ExchangeError::RateLimited(wait));
+                }
+                Err(wait) => tokio::time::sleep(wait).await,
+            }
+        }
+    }
+
+    async fn once(&self, path: &str, key: bool) -> Result<Reply, ExchangeError> {
+        let mut request = self.http.get(format!("{}{path}", self.base));
+        if let (true, Some((id, secret))) = (key, &self.basic_auth) {
+            request = request.basic_auth(id, Some(secret));
+        }
+        let (asked_at, started) = (now(), Instant::now());
+        let answer = request.send().await.map_err(unreachable)?;
+        let (received_at, elapsed) = (now(), started.elapsed());
+        self.count_headers(answer.headers());
+        let (status, date) = (answer.status(), date(answer.headers()));
+        let wait = retry_after(answer.headers());
+        let body = read_bounded(answer).await?;
+        self.judge(status, wait, &body)?;
+        let round_trip = Span(i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX));
+        Ok(Reply { body, asked_at, received_at, round_trip, date })
+    }
+
+    fn judge(
+        &self,
+        status: StatusCode,
+        wait: Option<Duration>,
+        body: &[u8],
+    ) -> Result<(), ExchangeError> {
+        let (code, message) = self.words(body);
+        // KuCoin says 429000 with whatever HTTP status it likes.
+        if matches!(status.as_u16(), 429 | 418) || code == "429000" {
+            self.stats.count(|c| c.http_429 += 1);
+            let wait = wait.unwrap_or(if self.exchange == Exchange::Kucoin {
+                Duration::from_millis(500)
+            } else {
+                self.pause
+            });
+            self.budget().block(wait, Instant::now());
+            return Err(ExchangeError::RateLimited(wait));
+        }
+        match status.as_u16() {
+            200 if code.is_empty() => Ok(()),
+            451 => {
+                let why = format!("HTTP 451 from {}: not served from this country", self.exchange);
+                self.stats.fatal(&why);
+                Err(ExchangeError::Fatal(why))
+            }
+            500..=599 => Err(ExchangeError::Unavailable(format!("HTTP {status} {message}"))),
+            _ => {
+                let code = if code.is_empty() { status.as_u16().to_string() } else { code };
+                Err(ExchangeError::Refused { code, message })
+            }
+        }
+    }
+
+    /// The exchange's own error code and words; empty where the body is no error.
+    fn words(&self, body: &[u8]) -> (String, String) {
+        let found = match self.exchange {
+            // Only errors are small; lists are not parsed twice.
+            _ if body.len() > 4_096 && self.exchange != Exchange::Kucoin => None,
+            Exchange::Binance => crate::codec::binance::decode_error(body)
+                .filter(|(code, _)| *code != 0)
+                .map(|(code, msg)| (code.to_string(), msg)),
+            Exchange::Kucoin => crate::codec::kucoin::decode_error(body),
+            Exchange::Luno => crate::codec::luno::decode_error(body),
+        };
+        found.unwrap_or_default()
+    }
+
+    fn count_headers(&self, headers: &HeaderMap) {
+        let number = |name: &str| {
+            headers.get(name).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u32>().ok())
+        };
+        match self.exchange {
+            Exchange::Binance => {
+                if let Some(used) = number("x-mbx-used-weight-1m") {
+                    self.budget().counted(used);
+                }
+            }
+            Exchange::Kucoin => {
+                let (limit, left) =
+                    (number("gw-ratelimit-limit"), number("gw-ratelimit-remaining"));
+                if let (Some(limit), Some(left)) = (limit, left) {
+                    self.budget().counted(limit.saturating_sub(left));
+                }
+            }
+            Exchange::Luno => {}
+        }
+    }
+}
+
+fn unreachable(error: reqwest::Error) -> ExchangeError {
+    // Without the URL: it is ours, and the reason is what matters.
+    let mut text = error.without_url().to_string();
+    text.truncate(200);
+    ExchangeError::Unavailable(text)
+}
+
+async fn read_bounded(mut answer: Response) -> Result<Vec<u8>, ExchangeError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
+        if body.len() + chunk.len() > BODY_LIMIT {
+            return Err(ExchangeError::Unavailable(format!("body over {BODY_LIMIT} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Binance says seconds; KuCoin counts milliseconds to its reset.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let number =
+        |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+    let seconds = number("retry-after").map(Duration::from_secs);
+    seconds.or_else(|| number("gw-ratelimit-reset").map(Duration::from_millis))
+}
+
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get("date")?.to_str().ok()?;
+    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    i64::try_from(at.as_nanosecond()).ok().map(Timestamp)
+}

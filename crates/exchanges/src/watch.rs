@@ -1,0 +1,167 @@
+//! Judgement of one subscription: fresh, stale or resyncing. Pure; the time is handed in.
+
+use domain::{FeedState, Timestamp};
+use std::time::{Duration, Instant};
+
+/// Is the book usable?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BookHealth {
+    /// Being fetched: why.
+    Resyncing(String),
+    /// Wrong, and a resync does not help at once: why.
+    Broken(String),
+    /// Complete and contiguous.
+    Valid,
+}
+
+/// How far event times run behind receipt. The clocks' difference cancels against the smallest
+/// delay seen on this connection; a feed that is late from its first event on is found by the
+/// clock bounds, where they are known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Drip {
+    floor: Option<i64>,
+    recent: Option<i64>,
+    window_started: Option<Instant>,
+    excess: i64,
+    grew_at: Option<Instant>,
+}
+
+/// The least delay within this span counts: one late event is a hiccup, none on time is a drip.
+const DRIP_WINDOW: Duration = Duration::from_secs(2);
+
+impl Drip {
+    /// An event of exchange time `event_at` was received; `offset` is the least that the exchange's
+    /// clock is ahead of ours.
+    pub(crate) fn observe(
+        &mut self,
+        event_at: Timestamp,
+        received_at: Timestamp,
+        offset: Option<i64>,
+        now: Instant,
+    ) {
+        let delay = (received_at - event_at).0;
+        self.floor = Some(self.floor.map_or(delay, |f| f.min(delay)));
+        self.recent = Some(self.recent.map_or(delay, |r| r.min(delay)));
+        let started = *self.window_started.get_or_insert(now);
+        if now - started >= DRIP_WINDOW {
+            let least = self.recent.take().unwrap_or(delay);
+            let behind_best = least - self.floor.unwrap_or(least);
+            let behind_clock = offset.map_or(0, |o| least.saturating_add(o));
+            let excess = behind_best.max(behind_clock);
+            // Since when it has been late by as much as it is now, or nearly.
+            if excess > self.excess / 2 && self.grew_at.is_none() {
+                self.grew_at = Some(now);
+            } else if excess <= self.excess / 2 {
+                self.grew_at = None;
+            }
+            self.excess = excess;
+            self.window_started = Some(now);
+        }
+    }
+
+    /// Since when it drips, if it does.
+    pub(crate) fn since(&self, limit: Duration) -> Option<Instant> {
+        self.grew_at.filter(|_| self.exceeds(limit))
+    }
+
+    pub(crate) fn exceeds(&self, limit: Duration) -> bool {
+        self.excess > i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX)
+    }
+}
+
+/// What a judgement rests on.
+#[derive(Clone, Debug)]
+pub(crate) struct Watch {
+    pub(crate) book: BookHealth,
+    pub(crate) alive_at: Option<Instant>,
+    pub(crate) drip: Drip,
+    reported: Option<FeedState>,
+}
+
+impl Watch {
+    pub(crate) fn new() -> Self {
+        Self {
+            book: BookHealth::Resyncing("waiting for the first book".into()),
+            alive_at: None,
+            drip: Drip::default(),
+            reported: None,
+        }
+    }
+
+    pub(crate) fn judge(
+        &self,
+        link: Result<(), &str>,
+        silence: Duration,
+        drip_limit: Duration,
+        now: Instant,
+    ) -> FeedState {
+        if let Err(why) = link {
+            return FeedState::Stale(why.to_owned());
+        }
+        match &self.book {
+            BookHealth::Resyncing(why) => return FeedState::Resyncing(why.clone()),
+            BookHealth::Broken(why) => return FeedState::Stale(why.clone()),
+            BookHealth::Valid => {}
+        }
+        if self.alive_at.is_none_or(|at| now.saturating_duration_since(at) > silence) {
+            return FeedState::Stale(format!("silent for over {} ms", silence.as_millis()));
+        }
+        if self.drip.exceeds(drip_limit) {
+            return FeedState::Stale("dripping: events arrive later and later".into());
+        }
+        FeedState::Fresh
+    }
+
+    /// The state, if it is another one than last told.
+    pub(crate) fn changed(&mut self, state: FeedState) -> Option<FeedState> {
+        if self.reported.as_ref() == Some(&state) {
+            return None;
+        }
+        self.reported = Some(state.clone());
+        Some(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SILENCE: Duration = Duration::from_secs(60);
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn fresh_needs_life_and_a_valid_book() {
+        let (mut watch, now) = (Watch::new(), Instant::now());
+        let state = |w: &Watch, at| w.judge(Ok(()), SILENCE, LIMIT, at);
+        assert_eq!(state(&watch, now).name(), "resyncing");
+        watch.book = BookHealth::Valid;
+        assert_eq!(state(&watch, now).name(), "stale");
+        watch.alive_at = Some(now);
+        assert_eq!(state(&watch, now), FeedState::Fresh);
+        assert_eq!(state(&watch, now + SILENCE + LIMIT).name(), "stale");
+        let cut = watch.judge(Err("disconnected"), SILENCE, LIMIT, now);
+        assert_eq!(cut, FeedState::Stale("disconnected".into()));
+        assert!(watch.changed(FeedState::Fresh).is_some());
+        assert!(watch.changed(FeedState::Fresh).is_none());
+    }
+
+    #[test]
+    fn events_later_and_later_drip_and_a_constant_clock_difference_does_not() {
+        let start = Instant::now();
+        let feed = |growth_ms: i64, offset: Option<i64>, first_ms: i64| {
+            let mut drip = Drip::default();
+            for i in 0..200i64 {
+                let received = Timestamp(i * 100_000_000);
+                let delay = (first_ms + growth_ms * i) * 1_000_000;
+                let at = start + Duration::from_millis(i as u64 * 100);
+                drip.observe(Timestamp(received.0 - delay), received, offset, at);
+            }
+            drip.exceeds(LIMIT)
+        };
+        assert!(!feed(0, None, -1_270), "a recorder's clock behind the exchange's");
+        assert!(!feed(10, None, 40), "two seconds in all");
+        assert!(feed(50, None, 40), "ten seconds in all");
+        assert!(feed(0, Some(0), 9_000), "late from the first event on, by the clock");
+        assert!(!feed(0, Some(-9_000_000_000), 9_000), "our clock is nine seconds ahead");
+    }
+}

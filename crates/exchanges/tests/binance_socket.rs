@@ -1,0 +1,219 @@
+//! The Binance connector against a small server that speaks its protocol.
+
+mod server;
+
+use axum::extract::ws::{Message, WebSocket};
+use domain::{
+    DataGrade, Exchange, FeedState, InstrumentId, InstrumentStatus, MarketEvent, Timeframe,
+};
+use exchanges::Resume;
+use serde_json::{Value, json};
+use server::{Fake, config, next_instruments, until};
+
+const T0: i64 = 1_790_000_000_000;
+
+fn info(status: &str) -> String {
+    json!({"symbols": [{
+        "symbol": "BTCUSDT", "status": status, "baseAsset": "BTC", "quoteAsset": "USDT",
+        "isSpotTradingAllowed": true, "someNewField": {"x": 1},
+        "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000.00", "tickSize": "0.01000000"},
+            {"filterType": "LOT_SIZE", "minQty": "0.00001000", "maxQty": "9000.00", "stepSize": "0.00001000"},
+            {"filterType": "BRAND_NEW", "limit": 3}
+        ]
+    }]})
+    .to_string()
+}
+
+fn depth(id: u64) -> String {
+    json!({"lastUpdateId": id, "bids": [["100.00", "1.0"], ["99.00", "2.0"]], "asks": [["101.00", "1.0"]]})
+        .to_string()
+}
+
+fn rest_trade(id: u64) -> Value {
+    json!({"id": id, "price": "100.50", "qty": "0.5", "quoteQty": "50", "time": T0, "isBuyerMaker": false, "isBestMatch": true})
+}
+
+fn diff(first: u64, last: u64, bid: &str, quantity: &str) -> String {
+    json!({"stream": "btcusdt@depth@100ms", "data": {"e": "depthUpdate", "E": T0, "s": "BTCUSDT",
+        "U": first, "u": last, "b": [[bid, quantity]], "a": []}})
+    .to_string()
+}
+
+fn trade(id: u64) -> String {
+    json!({"stream": "btcusdt@trade", "data": {"e": "trade", "E": T0, "s": "BTCUSDT", "t": id,
+        "p": "100.00", "q": "0.25", "T": T0, "m": true, "M": true}})
+    .to_string()
+}
+
+/// Reads the SUBSCRIBE and acknowledges it.
+async fn accept(socket: &mut WebSocket) -> Vec<String> {
+    while let Some(Ok(message)) = socket.recv().await {
+        let Message::Text(text) = message else { continue };
+        let frame: Value = serde_json::from_str(&text).unwrap();
+        let ack = json!({"result": null, "id": frame["id"]}).to_string();
+        socket.send(Message::text(ack)).await.unwrap();
+        let streams = frame["params"].as_array().unwrap();
+        return streams.iter().map(|s| s.as_str().unwrap().to_owned()).collect();
+    }
+    Vec::new()
+}
+
+#[tokio::test]
+async fn snapshot_deltas_gap_resync_and_reconnect_with_missed_prints() {
+    let fake = Fake::start().await;
+    fake.answer("/api/v3/exchangeInfo", info("TRADING"));
+    fake.answer("/api/v3/time", json!({"serverTime": T0}).to_string());
+    fake.answer("/api/v3/depth", depth(10));
+    fake.answer(
+        "/api/v3/trades",
+        json!([rest_trade(4), rest_trade(5), rest_trade(6), rest_trade(7)]).to_string(),
+    );
+    let (connector, mut out) = server::start(config(Exchange::Binance, &fake));
+    let instrument = next_instruments(&mut out).await.remove(0);
+    assert_eq!(instrument.symbol.to_string(), "BTC/USDT");
+    assert_eq!(instrument.status, InstrumentStatus::Trading);
+    let resume = Resume { last_print_id: 5, last_print_at: domain::Timestamp(T0 * 1_000_000) };
+    connector.subscribe(InstrumentId(1), instrument.clone(), Some(resume));
+    connector.subscribe(InstrumentId(1), instrument.clone(), None);
+
+    let mut socket = fake.socket().await;
+    let streams = accept(&mut socket).await;
+    assert_eq!(streams, ["btcusdt@trade", "btcusdt@bookTicker", "btcusdt@depth@100ms"]);
+    // Missed prints come first and say so; then the live one.
+    socket.send(Message::text(trade(8))).await.unwrap();
+    let ids: Vec<_> = [
+        until(&mut out, server::print).await,
+        until(&mut out, server::print).await,
+        until(&mut out, server::print).await,
+    ]
+    .iter()
+    .map(|p| (p.id, p.backfilled))
+    .collect();
+    assert_eq!(ids, [(6, true), (7, true), (8, false)]);
+
+    socket.send(Message::text(diff(9, 11, "100.00", "3.0"))).await.unwrap();
+    let book = until(&mut out, server::book).await;
+    assert!(!book.is_snapshot);
+    assert_eq!((book.update_id, book.bids[0].price.0), (11, 100_000_000));
+
+    // A hole: resync, a newer snapshot, fresh again.
+    fake.answer("/api/v3/depth", depth(20));
+    socket.send(Message::text(diff(15, 16, "98.00", "1.0"))).await.unwrap();
+    let state = until(&mut out, server::feed).await;
+    assert_eq!(state.name(), "resyncing");
+    let book = until(&mut out, server::book).await;
+    assert_eq!((book.is_snapshot, book.update_id), (true, 20));
+    assert_eq!(until(&mut out, server::feed).await, FeedState::Fresh);
+
+    // The server hangs up: stale at once; the next socket backfills what was missed.
+    fake.answer("/api/v3/trades", json!([rest_trade(8), rest_trade(9)]).to_string());
+    drop(socket);
+    assert_eq!(until(&mut out, server::feed).await.name(), "stale");
+    let mut socket = fake.socket().await;
+    accept(&mut socket).await;
+    let print = until(&mut out, server::print).await;
+    assert_eq!((print.id, print.backfilled), (9, true));
+    let status = connector.status();
+    assert_eq!(status.counters.book_gaps, 1);
+    assert!(status.counters.reconnects >= 1);
+    assert_eq!(status.subscriptions.len(), 1);
+    assert!(serde_json::to_string(&status).unwrap().contains("BTCUSDT"));
+    connector.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_sent_before_retry_after_has_passed() {
+    let fake = Fake::start().await;
+    fake.answer("/api/v3/time", json!({"serverTime": T0}).to_string());
+    fake.refuse("/api/v3/exchangeInfo", 429, Some("2"));
+    let (connector, mut out) = server::start(config(Exchange::Binance, &fake));
+    fake.called("/api/v3/exchangeInfo").await;
+    fake.answer("/api/v3/exchangeInfo", info("CANCEL_ONLY"));
+    let list = next_instruments(&mut out).await;
+    assert_eq!(list[0].status, InstrumentStatus::CancelOnly);
+    let calls = fake.times("/api/v3/exchangeInfo");
+    assert!(calls[1] - calls[0] >= std::time::Duration::from_secs(2), "{calls:?}");
+    assert_eq!(connector.status().counters.http_429, 1);
+}
+
+#[tokio::test]
+async fn refused_numbers_are_counted_and_a_refused_book_is_fetched_again() {
+    let fake = Fake::start().await;
+    fake.answer("/api/v3/exchangeInfo", info("TRADING"));
+    fake.answer("/api/v3/depth", depth(10));
+    let (connector, mut out) = server::start(config(Exchange::Binance, &fake));
+    let instrument = next_instruments(&mut out).await.remove(0);
+    connector.subscribe(InstrumentId(3), instrument, None);
+    let mut socket = fake.socket().await;
+    accept(&mut socket).await;
+    until(&mut out, server::book).await;
+    fake.answer("/api/v3/depth", depth(30));
+    for frame in ["{", "{\"stream\":\"x@kline_1m\",\"data\":{\"e\":\"kline\"}}", "\u{1}"] {
+        socket.send(Message::text(frame)).await.unwrap();
+    }
+    socket.send(Message::text(diff(11, 12, "NaN", "1"))).await.unwrap();
+    let book = until(&mut out, server::book).await;
+    assert_eq!((book.is_snapshot, book.update_id), (true, 30));
+    let refused = connector.status().counters.refused;
+    assert_eq!(refused.get("depth.bid"), Some(&1));
+    assert_eq!(refused.get("malformed"), Some(&2));
+}
+
+#[tokio::test]
+async fn history_leaves_the_open_bar_out() {
+    let fake = Fake::start().await;
+    fake.answer("/api/v3/exchangeInfo", info("TRADING"));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let minute = now.as_millis() as i64 / 60_000 * 60_000;
+    let row = |at: i64, close: &str| {
+        json!([at, "1.0", "3.0", "0.5", close, "7", at + 59_999, "9", 4, "1", "1", "0"])
+    };
+    let rows =
+        json!([row(minute - 120_000, "2.0"), row(minute - 60_000, "2.5"), row(minute, "9.0")]);
+    fake.answer("/api/v3/klines", rows.to_string());
+    let (connector, mut out) = server::start(config(Exchange::Binance, &fake));
+    let instrument = next_instruments(&mut out).await.remove(0);
+    let bars = connector.history(&instrument, Timeframe::M1, 100).await.unwrap();
+    let last = bars.last().unwrap();
+    assert!(bars.len() >= 2 && last.prints <= 4);
+    assert_eq!(bars[1].close.0, 2_500_000);
+}
+
+#[tokio::test]
+async fn light_feed_has_no_depth_and_says_its_grade() {
+    let fake = Fake::start().await;
+    fake.answer("/api/v3/exchangeInfo", info("TRADING"));
+    fake.answer("/api/v3/depth", depth(10));
+    let mut config = config(Exchange::Binance, &fake);
+    config.feed = exchanges::FeedMode::Light;
+    let (connector, mut out) = server::start(config);
+    let instrument = next_instruments(&mut out).await.remove(0);
+    connector.subscribe(InstrumentId(3), instrument, None);
+    let mut socket = fake.socket().await;
+    assert_eq!(accept(&mut socket).await.len(), 2);
+    let touch = until(&mut out, |e| match e {
+        MarketEvent::Touch(t) => Some(*t),
+        _ => None,
+    })
+    .await;
+    assert_eq!((touch.update_id, touch.bid.price.0), (10, 100_000_000));
+    let grade = until(&mut out, |e| match e {
+        MarketEvent::Feed { state: FeedState::Fresh, grade } => Some(*grade),
+        _ => None,
+    })
+    .await;
+    assert_eq!(grade, DataGrade::L1Trades);
+}
+
+#[tokio::test]
+async fn blocked_country_is_fatal_and_not_retried() {
+    let fake = Fake::start().await;
+    fake.refuse("/api/v3/exchangeInfo", 451, None);
+    let (connector, _out) = server::start(config(Exchange::Binance, &fake));
+    fake.called("/api/v3/exchangeInfo").await;
+    while connector.status().fatal.is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fake.times("/api/v3/exchangeInfo").len(), 1);
+}

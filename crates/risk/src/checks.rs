@@ -1,0 +1,394 @@
+//! The checks, in the order in which the first failing one names the refusal.
+//!
+//! Exits and reductions skip flags, holds, counts, daily loss, edge and exposure; never collar,
+//! size, duplicate and freshness.
+
+use crate::{OrderIntent, Snapshot};
+use domain::{
+    Amount, Instrument, InstrumentStatus, Lifecycle, OrderKind, Price, Quantity, Rate, Refusal,
+    Round, Side, StrategyKind,
+};
+
+/// One check.
+pub struct Check {
+    /// Its name in logs and documentation.
+    pub name: &'static str,
+    /// Skipped by exits and reductions?
+    pub entries_only: bool,
+    /// The check.
+    pub check: fn(&OrderIntent, &Snapshot<'_>) -> Result<(), Refusal>,
+}
+
+const fn always(
+    name: &'static str,
+    check: fn(&OrderIntent, &Snapshot<'_>) -> Result<(), Refusal>,
+) -> Check {
+    Check { name, entries_only: false, check }
+}
+
+const fn entries(
+    name: &'static str,
+    check: fn(&OrderIntent, &Snapshot<'_>) -> Result<(), Refusal>,
+) -> Check {
+    Check { name, entries_only: true, check }
+}
+
+/// All checks, first one first.
+pub const CHECKS: &[Check] = &[
+    entries("emergency_stop", emergency_stop),
+    entries("flags", flags),
+    entries("lifecycle", lifecycle),
+    entries("holds", holds),
+    always("fresh", fresh),
+    entries("spread", spread),
+    always("status", status),
+    always("price_filter", price_filter),
+    always("lot_size", lot_size),
+    always("max_open_orders", max_open_orders),
+    always("order_size", order_size),
+    always("price_collar", price_collar),
+    entries("depth_share", depth_share),
+    always("held", held),
+    always("funds", funds),
+    always("duplicate", duplicate),
+    always("self_match", self_match),
+    entries("order_rate", order_rate),
+    entries("entries_per_day", entries_per_day),
+    entries("daily_loss", daily_loss),
+    entries("position", position),
+    always("min_notional", min_notional),
+    always("max_notional", max_notional),
+    entries("edge", edge),
+];
+
+fn failed(check: &'static str, reason: &'static str) -> Refusal {
+    Refusal::CheckFailed { check: check.to_owned(), reason: reason.to_owned() }
+}
+
+fn emergency_stop(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    if s.emergency_stop { Err(Refusal::EmergencyStop {}) } else { Ok(()) }
+}
+
+fn flags(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    match s.flag_off {
+        Some(flag) => Err(Refusal::FlagOff { flag: flag.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+fn lifecycle(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    match s.lifecycle {
+        Lifecycle::Active => Ok(()),
+        lifecycle => Err(Refusal::NotActive { lifecycle }),
+    }
+}
+
+fn holds(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    match s.holds.iter().next() {
+        Some(hold) if !s.holds.is_empty() => Err(Refusal::Held { hold }),
+        _ => Ok(()),
+    }
+}
+
+fn fresh(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    if s.feed.is_fresh() && s.book.is_two_sided() && !s.book.is_crossed() {
+        return Ok(());
+    }
+    let state = if s.feed.is_fresh() { "one-sided or crossed book" } else { s.feed.name() };
+    Err(Refusal::NotFresh { state: state.to_owned() })
+}
+
+fn spread(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let collar_bp = s.policy.spread_collar_bp;
+    match s.book.spread_bp() {
+        Some(spread_bp) if spread_bp > f64::from(collar_bp) => {
+            Err(Refusal::SpreadTooWide { spread_bp, collar_bp })
+        }
+        // A book without a spread is refused as not fresh.
+        _ => Ok(()),
+    }
+}
+
+fn status(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let is_post_only = matches!(intent.kind, OrderKind::Limit { post_only: true, .. });
+    match s.instrument.status {
+        InstrumentStatus::Trading => Ok(()),
+        InstrumentStatus::PostOnly if is_post_only => Ok(()),
+        status => Err(Refusal::InstrumentHalted { status }),
+    }
+}
+
+fn price_filter(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let OrderKind::Limit { price, .. } = intent.kind else { return Ok(()) };
+    let i = s.instrument;
+    let is_inside =
+        i.min_price.is_none_or(|min| price >= min) && i.max_price.is_none_or(|max| price <= max);
+    if price.0 > 0 && is_inside && i.on_tick(price, Side::Buy) == price {
+        return Ok(());
+    }
+    let (price, tick_size) = (i.price_amount(price), i.price_amount(i.tick_size));
+    Err(Refusal::PriceFilter { price, tick_size })
+}
+
+fn lot_size(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let i = s.instrument;
+    let maximum = match (intent.kind, i.max_market_quantity) {
+        (OrderKind::Market, Some(market)) => market.min(i.max_quantity),
+        _ => i.max_quantity,
+    };
+    let is_inside = intent.quantity >= i.min_quantity && intent.quantity <= maximum;
+    if intent.quantity.is_positive() && is_inside && i.on_lot(intent.quantity) == intent.quantity {
+        return Ok(());
+    }
+    Err(Refusal::LotSize {
+        quantity: i.quantity_amount(intent.quantity),
+        lot_size: i.quantity_amount(i.lot_size),
+        minimum: i.quantity_amount(i.min_quantity),
+        maximum: i.quantity_amount(maximum),
+    })
+}
+
+fn max_open_orders(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    match s.instrument.max_open_orders {
+        Some(maximum) if s.open_orders >= maximum && intent.kind != OrderKind::Market => {
+            Err(Refusal::MaxOpenOrders { open: s.open_orders, maximum })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The price at which the order is valued: its limit, else the touch it would take.
+fn reference(intent: &OrderIntent, s: &Snapshot<'_>) -> Option<Price> {
+    match intent.kind {
+        OrderKind::Limit { price, .. } => Some(price),
+        OrderKind::Market => s.book.best(intent.side.opposite()).map(|l| l.price),
+    }
+}
+
+fn notional(intent: &OrderIntent, s: &Snapshot<'_>) -> Option<Amount> {
+    reference(intent, s).map(|p| s.instrument.notional(p, intent.quantity, Round::Up))
+}
+
+fn percent_of(amount: Amount, percent: Amount) -> Amount {
+    amount.times(Rate::from_percent_amount(percent).unwrap_or(Rate::ZERO), Round::Down)
+}
+
+fn order_size(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    // A sell is bounded by what is held; its value may well have outgrown the equity limit.
+    if intent.side == Side::Sell {
+        return Ok(());
+    }
+    let unknown = || failed("order_size", "price or equity unknown");
+    let notional = notional(intent, s).ok_or_else(unknown)?;
+    let equity = s.equity.ok_or_else(unknown)?;
+    let maximum = percent_of(equity, s.policy.order_size_max_percent);
+    if notional <= maximum { Ok(()) } else { Err(Refusal::OrderTooLarge { notional, maximum }) }
+}
+
+fn price_collar(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let OrderKind::Limit { price, .. } = intent.kind else { return Ok(()) };
+    // Only a price that gives something away is dangerous; a passive one just waits.
+    let Some(touch) = s.book.best(intent.side.opposite()) else { return Ok(()) };
+    let room = i128::from(touch.price.0) * i128::from(s.policy.price_collar_bp) / 10_000;
+    let (worst, is_outside) = match intent.side {
+        Side::Buy => {
+            let worst = i128::from(touch.price.0) + room;
+            (worst, i128::from(price.0) > worst)
+        }
+        // Exits go out at the collar when the spread is wide, so theirs is twice as far.
+        Side::Sell => {
+            let worst = i128::from(touch.price.0) - 2 * room;
+            (worst, i128::from(price.0) < worst)
+        }
+    };
+    if !is_outside {
+        return Ok(());
+    }
+    let limit = s.instrument.price_amount(Price(i64::try_from(worst).unwrap_or_default()));
+    Err(Refusal::PriceCollar { price: s.instrument.price_amount(price), limit })
+}
+
+fn depth_share(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    if intent.kind != OrderKind::Market {
+        return Ok(());
+    }
+    let maximum_percent = s.policy.depth_share_max_percent;
+    let needed = Rate::from_percent_amount(maximum_percent).filter(|r| r.0 > 0);
+    let share = needed.ok_or_else(|| failed("depth_share", "limit is not a share"))?;
+    let enough = i128::from(intent.quantity.0) * i128::from(Rate::ONE.0) / i128::from(share.0);
+    let mut visible = 0i128;
+    let mut limit = None;
+    for level in s.book.levels(intent.side.opposite()) {
+        let first = *limit.get_or_insert(level.price);
+        let distance = (i128::from(level.price.0) - i128::from(first.0)).abs();
+        if distance * 10_000 > i128::from(first.0) * i128::from(s.policy.price_collar_bp) {
+            break;
+        }
+        visible += i128::from(level.quantity.0);
+        if visible >= enough {
+            return Ok(());
+        }
+    }
+    let i = s.instrument;
+    Err(Refusal::DepthShare {
+        quantity: i.quantity_amount(intent.quantity),
+        visible: Amount::from_scaled(visible, i.quantity_scale, Round::Down),
+        maximum_percent,
+    })
+}
+
+fn held(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    if intent.side == Side::Buy || intent.quantity <= s.held {
+        return Ok(());
+    }
+    let quantity = s.instrument.quantity_amount(intent.quantity);
+    Err(Refusal::NotHeld { quantity, held: s.instrument.quantity_amount(s.held) })
+}
+
+/// The worst that an order can cost: a market order up to the price collar, and the taker fee.
+pub(crate) fn worst_cost(
+    instrument: &Instrument,
+    kind: OrderKind,
+    touch: Option<Price>,
+    quantity: Quantity,
+    price_collar_bp: u32,
+) -> Option<Amount> {
+    let price = match kind {
+        OrderKind::Limit { price, .. } => price,
+        OrderKind::Market => {
+            let touch = i128::from(touch?.0);
+            let worst = touch + touch * i128::from(price_collar_bp) / 10_000;
+            Price(i64::try_from(worst).ok()?)
+        }
+    };
+    let notional = instrument.notional(price, quantity, Round::Up);
+    let fee = instrument.fees.taker.max(instrument.fees.maker).max(Rate::ZERO);
+    // A fee in base comes out of what is bought, not out of cash.
+    let fee = if instrument.fees.in_received { Rate::ZERO } else { fee };
+    Some(notional + notional.times(fee, Round::Up))
+}
+
+impl Snapshot<'_> {
+    /// The worst that an order can cost here, to be held until it is final; sells hold base.
+    pub fn worst_cost(&self, intent: &OrderIntent) -> Option<Amount> {
+        let touch = self.book.best(intent.side.opposite()).map(|l| l.price);
+        let collar = self.policy.price_collar_bp;
+        worst_cost(self.instrument, intent.kind, touch, intent.quantity, collar)
+    }
+}
+
+fn funds(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    if intent.side == Side::Sell {
+        return Ok(());
+    }
+    let needed = s.worst_cost(intent).ok_or_else(|| failed("funds", "no price"))?;
+    let available = s.cash;
+    if needed <= available { Ok(()) } else { Err(Refusal::InsufficientFunds { needed, available }) }
+}
+
+fn duplicate(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let Some((side, price, quantity, at)) = s.last_order else { return Ok(()) };
+    let limit = match intent.kind {
+        OrderKind::Limit { price, .. } => Some(price),
+        OrderKind::Market => None,
+    };
+    let age = intent.at - at;
+    let is_equal = (side, price, quantity) == (intent.side, limit, intent.quantity);
+    if is_equal && age < s.policy.duplicate_window() {
+        let (age_ms, window_ms) = (age.0 / 1_000_000, s.policy.duplicate_window_ms);
+        return Err(Refusal::Duplicate { age_ms, window_ms });
+    }
+    Ok(())
+}
+
+fn self_match(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let (Some(own), Some(limit)) = (s.own_opposite, crossing_price(intent)) else { return Ok(()) };
+    let crosses = match intent.side {
+        Side::Buy => limit >= own,
+        Side::Sell => limit <= own,
+    };
+    if crosses { Err(Refusal::SelfMatch { price: s.instrument.price_amount(own) }) } else { Ok(()) }
+}
+
+/// How far an order reaches; a market order is matched against the book's own liquidity first, and
+/// the simulated exchange prevents the rest.
+fn crossing_price(intent: &OrderIntent) -> Option<Price> {
+    match intent.kind {
+        OrderKind::Limit { price, .. } => Some(price),
+        OrderKind::Market => None,
+    }
+}
+
+fn order_rate(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    // 30 % are kept for exits.
+    let maximum = (s.policy.orders_per_second_max * 7 / 10).max(1);
+    let in_last_second = s.orders_last_second;
+    if in_last_second < maximum {
+        Ok(())
+    } else {
+        Err(Refusal::OrderRate { in_last_second, maximum })
+    }
+}
+
+fn entries_per_day(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let (today, maximum) = (s.entries_today, s.policy.entries_per_day(s.strategy));
+    if today < maximum { Ok(()) } else { Err(Refusal::EntriesPerDay { today, maximum }) }
+}
+
+fn daily_loss(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let maximum_percent = s.policy.daily_loss_max_percent;
+    let loss_percent = s.daily_loss_percent.ok_or_else(|| failed("daily_loss", "no mark"))?;
+    if loss_percent < maximum_percent {
+        Ok(())
+    } else {
+        Err(Refusal::DailyLoss { loss_percent, maximum_percent })
+    }
+}
+
+fn position(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let unknown = || failed("position", "price or equity unknown");
+    let order = notional(intent, s).ok_or_else(unknown)?;
+    let equity = s.equity.ok_or_else(unknown)?;
+    let maximum = equity.times(s.policy.position_max(s.risk_mode), Round::Down);
+    let all = s.position_cost + s.open_buys + order;
+    // Grid, DCA and market making build a position of many orders: each is bounded by the mode,
+    // the sum by the capital.
+    let (would_be, maximum) = match s.strategy.is_directional() {
+        true => (all, maximum),
+        false if order > maximum => (order, maximum),
+        false => (all, s.capital.max(equity)),
+    };
+    if would_be <= maximum { Ok(()) } else { Err(Refusal::PositionLimit { would_be, maximum }) }
+}
+
+fn min_notional(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let unknown = || failed("min_notional", "no price");
+    let notional = notional(intent, s).ok_or_else(unknown)?;
+    let minimum = s.instrument.min_notional;
+    if notional >= minimum {
+        Ok(())
+    } else {
+        Err(Refusal::NotionalBelowMinimum { notional, minimum })
+    }
+}
+
+fn max_notional(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let Some(maximum) = s.instrument.max_notional else { return Ok(()) };
+    match notional(intent, s) {
+        Some(notional) if notional > maximum => {
+            Err(Refusal::NotionalAboveMaximum { notional, maximum })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn edge(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let Some(edge_bp) = s.edge_bp else { return Ok(()) };
+    let round_trip_bp = |rate: Rate| rate.max(Rate::ZERO).to_f64() * 2e4;
+    let cost_bp = match s.strategy {
+        // These rest on both sides: they earn the spread rather than pay it.
+        StrategyKind::Grid | StrategyKind::MarketMaking => round_trip_bp(s.instrument.fees.maker),
+        _ => round_trip_bp(s.instrument.fees.taker) + s.book.spread_bp().unwrap_or_default(),
+    };
+    if edge_bp > cost_bp { Ok(()) } else { Err(Refusal::EdgeTooSmall { edge_bp, cost_bp }) }
+}

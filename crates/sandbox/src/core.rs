@@ -1,0 +1,121 @@
+//! The one state behind all servers, and the driver that moves it with the clock.
+
+use crate::binance;
+use crate::clock::Clock;
+use crate::faults::FaultControl;
+use crate::hub::Hub;
+use crate::kucoin;
+use crate::luno;
+use crate::model::world::World;
+use domain::Exchange;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often the driver looks at the clock: KuCoin's fastest book stream has this pace.
+const TICK: Duration = Duration::from_millis(10);
+/// Longest stretch of simulated time in one go: feeds that work by 100 ms must see each.
+const STRETCH: i64 = 100_000_000;
+/// Most stretches in one go; a machine that slept catches up over several ticks.
+const STRETCHES_MAX: usize = 200;
+
+/// What the driver owns and the handlers read.
+pub(crate) struct State {
+    pub(crate) world: World,
+    pub(crate) binance: binance::Feed,
+    pub(crate) kucoin: kucoin::Feed,
+    pub(crate) luno: luno::Feed,
+    /// How far the world has come.
+    pub(crate) reached: i64,
+}
+
+/// Shared by everything.
+pub(crate) struct Core {
+    pub(crate) clock: Clock,
+    pub(crate) faults: FaultControl,
+    pub(crate) heartbeat: Duration,
+    hubs: [Arc<Hub>; 3],
+    state: Mutex<State>,
+    stop: watch::Sender<bool>,
+}
+
+impl Core {
+    pub(crate) fn new(
+        clock: Clock,
+        faults: FaultControl,
+        heartbeat: Duration,
+        state: State,
+    ) -> Self {
+        let hubs = std::array::from_fn(|_| Arc::new(Hub::new()));
+        let (state, stop) = (Mutex::new(state), watch::Sender::new(false));
+        Self { clock, faults, heartbeat, hubs, state, stop }
+    }
+
+    pub(crate) fn hub(&self, exchange: Exchange) -> Arc<Hub> {
+        Arc::clone(&self.hubs[exchange as usize])
+    }
+
+    /// Everything, for a short while. Never held over an await.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // The state is consistent after every command; a panic in a handler does not change it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time an exchange shows: the clock and, on demand, an error of its own.
+    pub(crate) fn now(&self, exchange: Exchange) -> i64 {
+        self.clock.now() + self.faults.clock_offset(exchange)
+    }
+
+    pub(crate) fn stopped(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Moves everything to the clock's time and sends what that brought.
+    pub(crate) fn step(&self) {
+        self.faults.refresh();
+        let target = self.clock.now();
+        let mut state = self.state();
+        for _ in 0..STRETCHES_MAX {
+            if state.reached >= target {
+                return;
+            }
+            let grid = state.reached - state.reached.rem_euclid(STRETCH) + STRETCH;
+            self.stretch(&mut state, target.min(grid));
+        }
+    }
+
+    fn stretch(&self, state: &mut State, to: i64) {
+        let State { world, binance, kucoin, luno, reached } = state;
+        let hubs = &self.hubs;
+        let mut binance = binance.start(&hubs[Exchange::Binance as usize], &self.faults);
+        let mut kucoin = kucoin.start(&hubs[Exchange::Kucoin as usize], &self.faults);
+        let mut luno = luno.start(&hubs[Exchange::Luno as usize], &self.faults);
+        world.advance(to, &mut |index, market, change| match market.spec.exchange {
+            Exchange::Binance => binance.change(index, market, change),
+            Exchange::Kucoin => kucoin.change(index, market, change),
+            Exchange::Luno => luno.change(index, market, change),
+        });
+        world.roll(to);
+        binance.flush(world, to);
+        kucoin.flush(world, to);
+        luno.flush();
+        *reached = to;
+    }
+}
+
+/// Runs until the core is stopped.
+pub(crate) async fn drive(core: Arc<Core>) {
+    let mut stop = core.stopped();
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|s| *s) => return,
+            _ = tick.tick() => core.step(),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Starting and stopping the servers.
+
+use crate::binance;
+use crate::clock::Clock;
+use crate::config::{SandboxConfig, SandboxError};
+use crate::core::{self, Core, State};
+use crate::faults::FaultControl;
+use crate::model::catalogue::{self, Spec};
+use crate::model::world::World;
+use crate::{control, kucoin, luno};
+use axum::Router;
+use domain::Exchange;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// How long sockets get to say farewell.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Where one exchange is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExchangeUrls {
+    /// `http://…`, without a slash at the end.
+    pub rest_url: String,
+    /// `ws://…`, without a slash at the end and without a path.
+    pub stream_url: String,
+}
+
+impl ExchangeUrls {
+    fn at(address: SocketAddr) -> Self {
+        Self { rest_url: format!("http://{address}"), stream_url: format!("ws://{address}") }
+    }
+}
+
+/// Where everything is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Binance, KuCoin, Luno, in this order.
+    pub exchanges: [ExchangeUrls; 3],
+    /// Faults and status.
+    pub control_url: String,
+}
+
+/// Running servers. Dropping it stops them.
+pub struct Sandbox {
+    core: Arc<Core>,
+    tasks: JoinSet<()>,
+    addresses: Addresses,
+}
+
+/// Builds the market and starts the servers.
+///
+/// # Errors
+/// When the configuration is none, a port is taken or the tape cannot be read.
+pub async fn start(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
+    config.check()?;
+    let faults = FaultControl::new(config.seed);
+    for fault in &config.faults {
+        faults.add(fault.clone())?;
+    }
+    let ports = config.ports;
+    let mut listeners = Vec::new();
+    for (name, port) in [
+        ("binance", ports.binance),
+        ("kucoin", ports.kucoin),
+        ("luno", ports.luno),
+        ("control", ports.control),
+    ] {
+        listeners.push(bind(name, config.listen, port).await?);
+    }
+    let core = Arc::new(build(&config, faults));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(core::drive(Arc::clone(&core)));
+    let routers = [
+        binance::router(Arc::clone(&core)),
+        kucoin::router(Arc::clone(&core)),
+        luno::router(Arc::clone(&core)),
+        control::router(Arc::clone(&core)),
+    ];
+    let mut urls = Vec::new();
+    for ((listener, address), router) in listeners.into_iter().zip(routers) {
+        urls.push(ExchangeUrls::at(address));
+        tasks.spawn(answer(listener, router, Arc::clone(&core)));
+    }
+    let [binance, kucoin, luno, control] = &urls[..] else {
+        unreachable!("four listeners were bound above")
+    };
+    let exchanges = [binance.clone(), kucoin.clone(), luno.clone()];
+    let addresses = Addresses { exchanges, control_url: control.rest_url.clone() };
+    Ok(Sandbox { core, tasks, addresses })
+}
+
+/// Starts the servers, reports where they are, and runs until `shutdown` ends.
+///
+/// # Errors
+/// As [`start`].
+pub async fn serve(
+    config: SandboxConfig,
+    started: impl FnOnce(&Addresses),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), SandboxError> {
+    let sandbox = start(config).await?;
+    started(&sandbox.addresses);
+    shutdown.await;
+    sandbox.close().await;
+    Ok(())
+}
+
+fn build(config: &SandboxConfig, faults: FaultControl) -> Core {
+    let clock = Clock::start(config.speed);
+    let now = clock.origin();
+    let history = i64::try_from(config.history.as_nanos()).unwrap_or(i64::MAX);
+    let world = World::new(config.seed, catalogue::all(), now, history);
+    let binance = binance::Feed::new(&world, now);
+    let kucoin = kucoin::Feed::new(&world, now);
+    let luno = luno::Feed::new(&world);
+    let state = State { world, binance, kucoin, luno, reached: now };
+    Core::new(clock, faults, config.heartbeat, state)
+}
+
+async fn bind(
+    server: &'static str,
+    ip: IpAddr,
+    port: u16,
+) -> Result<(TcpListener, SocketAddr), SandboxError> {
+    let address = SocketAddr::new(ip, port);
+    let wrong = |source| SandboxError::Listen { server, address: address.to_string(), source };
+    let listener = TcpListener::bind(address).await.map_err(wrong)?;
+    let bound = listener.local_addr().map_err(wrong)?;
+    Ok((listener, bound))
+}
+
+async fn answer(listener: TcpListener, router: Router, core: Arc<Core>) {
+    let mut stop = core.stopped();
+    let stopped = async move {
+        let _ = stop.wait_for(|s| *s).await;
+    };
+    // Accepting goes on over errors by itself; the task ends with the sandbox.
+    let _ = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
+}
+
+impl Sandbox {
+    /// Where an exchange is.
+    pub fn urls(&self, exchange: Exchange) -> ExchangeUrls {
+        self.addresses.exchanges[exchange as usize].clone()
+    }
+
+    /// Where faults and status are.
+    pub fn control_url(&self) -> String {
+        self.addresses.control_url.clone()
+    }
+
+    /// Where everything is.
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// The switchboard of faults.
+    pub fn faults(&self) -> FaultControl {
+        self.core.faults.clone()
+    }
+
+    /// What trades here.
+    pub fn markets(&self) -> Vec<Spec> {
+        self.core.state().world.markets().iter().map(|m| m.spec.clone()).collect()
+    }
+
+    /// Stops the servers; sockets get a moment for their farewell.
+    pub async fn close(mut self) {
+        self.core.stop();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        // Whatever does not end by itself is aborted when the set is dropped.
+        let _ = tokio::time::timeout(FAREWELL, all).await;
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.core.stop();
+    }
+}

@@ -1,0 +1,199 @@
+//! The maker's side: our resting orders at the prices of one side, with the queue ahead of each.
+
+use domain::{OrderId, Price, Quantity, Side, Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// An order of ours that rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Resting {
+    pub(crate) id: OrderId,
+    pub(crate) price: Price,
+    pub(crate) quantity: Quantity,
+    pub(crate) remaining: Quantity,
+    /// Market quantity ahead of it, our own orders apart: the number we show. Only prints and a
+    /// level that shows less shorten it.
+    pub(crate) ahead: Quantity,
+    pub(crate) ahead_at_join: Quantity,
+    /// The optimistic count: cancels are taken to be ahead of us.
+    ahead_optimistic: Quantity,
+    pub(crate) filled_optimistic: Quantity,
+    /// What the level showed last, and what was printed there since.
+    displayed: Quantity,
+    printed: Quantity,
+    pub(crate) joined_at: Timestamp,
+    pub(crate) round_trip: Span,
+}
+
+impl Resting {
+    pub(crate) fn new(
+        id: OrderId,
+        price: Price,
+        quantity: (Quantity, Quantity),
+        ahead: Quantity,
+        joined_at: Timestamp,
+        round_trip: Span,
+    ) -> Self {
+        Self {
+            id,
+            price,
+            quantity: quantity.0,
+            remaining: quantity.1,
+            ahead,
+            ahead_at_join: ahead,
+            ahead_optimistic: ahead,
+            filled_optimistic: quantity.0 - quantity.1,
+            displayed: ahead,
+            printed: Quantity::ZERO,
+            joined_at,
+            round_trip,
+        }
+    }
+
+    /// The level shows this much now.
+    fn see(&mut self, displayed: Quantity) {
+        let gone = self.displayed.0 - displayed.0;
+        let cancelled = (gone - self.printed.0).max(0);
+        self.ahead_optimistic =
+            Quantity((self.ahead_optimistic.0 - cancelled).clamp(0, displayed.0));
+        self.ahead = self.ahead.min(displayed);
+        (self.displayed, self.printed) = (displayed, Quantity::ZERO);
+    }
+
+    fn print_optimistic(&mut self, quantity: Quantity) {
+        let eaten = quantity.min(self.ahead_optimistic);
+        self.ahead_optimistic -= eaten;
+        self.printed += quantity;
+        self.filled_optimistic = (self.filled_optimistic + quantity - eaten).min(self.quantity);
+    }
+}
+
+/// Our resting orders of one side, by price and time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Queues {
+    #[serde(with = "as_list")]
+    levels: BTreeMap<Price, Vec<Resting>>,
+}
+
+mod as_list {
+    use super::{BTreeMap, Price, Resting};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        levels: &BTreeMap<Price, Vec<Resting>>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        levels.values().flatten().collect::<Vec<_>>().serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<BTreeMap<Price, Vec<Resting>>, D::Error> {
+        let mut levels: BTreeMap<Price, Vec<Resting>> = BTreeMap::new();
+        for order in Vec::<Resting>::deserialize(d)? {
+            levels.entry(order.price).or_default().push(order);
+        }
+        Ok(levels)
+    }
+}
+
+impl Queues {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.levels.is_empty()
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        self.levels.values().map(|level| level.len() as u32).sum()
+    }
+
+    pub(crate) fn push(&mut self, order: Resting) {
+        self.levels.entry(order.price).or_default().push(order);
+    }
+
+    pub(crate) fn remove(&mut self, id: OrderId, price: Price) -> Option<Resting> {
+        let level = self.levels.get_mut(&price)?;
+        let at = level.iter().position(|o| o.id == id)?;
+        let order = level.remove(at);
+        if level.is_empty() {
+            self.levels.remove(&price);
+        }
+        Some(order)
+    }
+
+    pub(crate) fn find(&self, id: OrderId) -> Option<&Resting> {
+        self.levels.values().flatten().find(|o| o.id == id)
+    }
+
+    /// The best price: highest of bids, lowest of asks.
+    pub(crate) fn best(&self, side: Side) -> Option<Price> {
+        match side {
+            Side::Buy => self.levels.last_key_value(),
+            Side::Sell => self.levels.first_key_value(),
+        }
+        .map(|(price, _)| *price)
+    }
+
+    /// The levels that a taker at `price` reaches, best first.
+    pub(crate) fn reached(&self, side: Side, price: Price) -> smallvec::SmallVec<[Price; 4]> {
+        match side {
+            Side::Buy => self.levels.range(price..).rev().map(|(p, _)| *p).collect(),
+            Side::Sell => self.levels.range(..=price).map(|(p, _)| *p).collect(),
+        }
+    }
+
+    pub(crate) fn at(&mut self, price: Price) -> &mut [Resting] {
+        self.levels.get_mut(&price).map_or(&mut [], Vec::as_mut_slice)
+    }
+
+    /// Drops what is filled.
+    pub(crate) fn sweep(&mut self, price: Price) {
+        if let Some(level) = self.levels.get_mut(&price) {
+            level.retain(|o| o.remaining.is_positive());
+            if level.is_empty() {
+                self.levels.remove(&price);
+            }
+        }
+    }
+
+    /// A level shows this much now.
+    pub(crate) fn see(&mut self, price: Price, displayed: Quantity) {
+        if let Some(level) = self.levels.get_mut(&price) {
+            level.iter_mut().for_each(|o| o.see(displayed));
+        }
+    }
+
+    /// All prices at which we rest.
+    pub(crate) fn prices(&self) -> Vec<Price> {
+        self.levels.keys().copied().collect()
+    }
+
+    /// A print of `quantity` at a level: the queue first, then us, by time. Returns what is left
+    /// and what was filled of whom.
+    pub(crate) fn print(
+        &mut self,
+        price: Price,
+        quantity: Quantity,
+        counts: impl Fn(&Resting) -> bool,
+    ) -> (Quantity, smallvec::SmallVec<[(Resting, Quantity); 2]>) {
+        let mut rest = quantity;
+        let mut eaten_before = Quantity::ZERO;
+        let mut fills = smallvec::SmallVec::new();
+        for order in self.at(price).iter_mut().filter(|o| counts(o)) {
+            order.print_optimistic(quantity);
+            // What earlier orders of ours did not have ahead of them, but this one has.
+            let ahead = Quantity((order.ahead.0 - eaten_before.0).max(0));
+            let eaten = rest.min(ahead);
+            rest -= eaten;
+            eaten_before += eaten;
+            order.ahead = Quantity((order.ahead.0 - eaten_before.0).max(0));
+            let filled = rest.min(order.remaining);
+            if filled.is_positive() {
+                rest -= filled;
+                order.remaining -= filled;
+                fills.push((*order, filled));
+            }
+        }
+        self.sweep(price);
+        (rest, fills)
+    }
+}

@@ -1,0 +1,584 @@
+//! One account on one instrument of a simulated exchange.
+
+use crate::matching::walk;
+use crate::profile::{Cause, code};
+use crate::queue::{Queues, Resting};
+use domain::{
+    Amount, CancelReason, DataGrade, Instrument, InstrumentStatus, Level, Liquidity, OrderId,
+    OrderKind, Price, Print, Quantity, Rate, RejectCode, Round, Side, Span, TimeInForce, Timestamp,
+    Touch,
+};
+use market::Book;
+use risk::ApprovedOrder;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use std::collections::VecDeque;
+
+/// The market as the simulated exchange may see it now.
+#[derive(Clone, Copy, Debug)]
+pub struct MarketState<'a> {
+    /// With filters and fees.
+    pub instrument: &'a Instrument,
+    /// As known now.
+    pub book: &'a Book,
+    /// May its prices be used?
+    pub is_valid: bool,
+    /// Grade of what is seen now.
+    pub grade: DataGrade,
+    /// For polled books: when the present one was asked for. Orders execute on the first book
+    /// requested after their arrival.
+    pub requested_at: Option<Timestamp>,
+    /// Upper bound of the exchange's clock minus ours.
+    pub clock_upper: Span,
+}
+
+/// Which levels an update touched.
+#[derive(Clone, Copy, Debug)]
+pub enum Changed<'a> {
+    /// The best bid and ask.
+    Touch(&'a Touch),
+    /// These levels.
+    Levels {
+        /// Of the bids.
+        bids: &'a [Level],
+        /// Of the asks.
+        asks: &'a [Level],
+    },
+    /// Everything: a snapshot.
+    All,
+}
+
+/// One simulated execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fill {
+    /// Of this order.
+    pub order: OrderId,
+    /// At this price.
+    pub price: Price,
+    /// This much.
+    pub quantity: Quantity,
+    /// Maker or taker.
+    pub liquidity: Liquidity,
+    /// In the currency that the exchange charges on this side.
+    pub fee: Amount,
+    /// Data it was made from.
+    pub grade: DataGrade,
+    /// Book id at execution.
+    pub book_update_id: u64,
+    /// The print that filled it.
+    pub print_id: Option<u64>,
+    /// Queue ahead when it joined.
+    pub queue_ahead_at_join: Option<Quantity>,
+    /// What the optimistic queue count had filled by now.
+    pub optimistic_filled: Option<Quantity>,
+    /// Round trip used.
+    pub round_trip: Span,
+    /// Our time.
+    pub at: Timestamp,
+}
+
+/// What the simulated exchange answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SimEvent {
+    /// The order rests.
+    Accepted(OrderId, Timestamp),
+    /// An execution; `is_last`: nothing remains.
+    Filled(Fill, bool),
+    /// Refused whole.
+    Rejected(OrderId, RejectCode, Timestamp),
+    /// The rest is gone.
+    Expired(OrderId, RejectCode, Timestamp),
+    /// Taken back.
+    Cancelled(OrderId, CancelReason, Timestamp),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Incoming {
+    id: OrderId,
+    side: Side,
+    kind: OrderKind,
+    time_in_force: TimeInForce,
+    quantity: Quantity,
+    round_trip: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Message {
+    New(Incoming),
+    Cancel(OrderId, CancelReason),
+}
+
+/// A credit: we filled on a crossing quote; the prints that made the cross must not fill us again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Credit {
+    side: Side,
+    price: Price,
+    quantity: Quantity,
+    until: Timestamp,
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Venue {
+    /// By time of arrival.
+    messages: VecDeque<(Timestamp, Message)>,
+    bids: Queues,
+    asks: Queues,
+    /// What this account took of levels that still stand: side of the book, price, quantity.
+    taken: SmallVec<[(Side, Price, Quantity); 4]>,
+    credits: SmallVec<[Credit; 1]>,
+}
+
+/// Credits are consumed by the prints that follow within a blink; more than this are old.
+const CREDITS_MAX: usize = 16;
+
+impl Venue {
+    /// Sends an order; it arrives one round trip after it was decided.
+    pub fn submit(&mut self, order: ApprovedOrder, round_trip: Span) {
+        let intent = order.intent();
+        let incoming = Incoming {
+            id: intent.id,
+            side: intent.side,
+            kind: intent.kind,
+            time_in_force: intent.time_in_force,
+            quantity: intent.quantity,
+            round_trip,
+        };
+        self.send(intent.at + round_trip, Message::New(incoming));
+    }
+
+    /// Sends a cancellation: a fill can beat it.
+    pub fn cancel(&mut self, id: OrderId, reason: CancelReason, now: Timestamp, round_trip: Span) {
+        // Never before the order itself.
+        let order_due = self.messages.iter().find_map(|(due, m)| match m {
+            Message::New(order) if order.id == id => Some(*due),
+            _ => None,
+        });
+        let due = (now + round_trip).max(order_due.unwrap_or(now));
+        self.send(due, Message::Cancel(id, reason));
+    }
+
+    fn send(&mut self, due: Timestamp, message: Message) {
+        let at = self.messages.partition_point(|(other, _)| *other <= due);
+        self.messages.insert(at, (due, message));
+    }
+
+    /// When the next message arrives.
+    pub fn next_due(&self) -> Timestamp {
+        self.messages.front().map_or(Timestamp::MAX, |(due, _)| *due)
+    }
+
+    /// Nothing rests here and nothing is on its way.
+    pub fn is_idle(&self) -> bool {
+        self.messages.is_empty() && self.bids.is_empty() && self.asks.is_empty()
+    }
+
+    /// No level of the book carries a take of this account.
+    pub fn has_taken_nothing(&self) -> bool {
+        self.taken.is_empty()
+    }
+
+    /// Orders that rest here.
+    pub fn open_count(&self) -> u32 {
+        self.bids.count() + self.asks.count()
+    }
+
+    /// Best price of our resting orders on a side.
+    pub fn own_best(&self, side: Side) -> Option<Price> {
+        self.queues(side).best(side)
+    }
+
+    fn queues(&self, side: Side) -> &Queues {
+        match side {
+            Side::Buy => &self.bids,
+            Side::Sell => &self.asks,
+        }
+    }
+
+    fn queues_mut(&mut self, side: Side) -> &mut Queues {
+        match side {
+            Side::Buy => &mut self.bids,
+            Side::Sell => &mut self.asks,
+        }
+    }
+
+    /// Lets everything arrive that is due.
+    pub fn advance(&mut self, now: Timestamp, market: &MarketState<'_>, out: &mut Vec<SimEvent>) {
+        while let Some((due, message)) = self.messages.front().copied() {
+            let is_seen = market.requested_at.is_none_or(|requested| requested >= due);
+            // Polled: wait for a book that was asked for after arrival, unless there is none.
+            if due > now || (!is_seen && market.is_valid) {
+                break;
+            }
+            self.messages.pop_front();
+            match message {
+                Message::New(order) => self.execute(order, due, market, out),
+                Message::Cancel(id, reason) => {
+                    let found = self.bids.find(id).or(self.asks.find(id)).map(|o| o.price);
+                    if let Some(price) = found {
+                        let _ = self.bids.remove(id, price).or(self.asks.remove(id, price));
+                        out.push(SimEvent::Cancelled(id, reason, due));
+                    }
+                }
+            }
+        }
+    }
+
+    fn taken(&self, side: Side, price: Price) -> Quantity {
+        let same = self.taken.iter().find(|(s, p, _)| *s == side && *p == price);
+        same.map_or(Quantity::ZERO, |(_, _, q)| *q)
+    }
+
+    fn remember(&mut self, side: Side, price: Price, quantity: Quantity) {
+        match self.taken.iter_mut().find(|(s, p, _)| *s == side && *p == price) {
+            Some((_, _, taken)) => *taken += quantity,
+            None => self.taken.push((side, price, quantity)),
+        }
+    }
+
+    fn execute(
+        &mut self,
+        order: Incoming,
+        at: Timestamp,
+        market: &MarketState<'_>,
+        out: &mut Vec<SimEvent>,
+    ) {
+        let exchange = market.instrument.exchange;
+        let reject = |cause| SimEvent::Rejected(order.id, code(exchange, cause).into(), at);
+        let (limit, post_only) = match order.kind {
+            OrderKind::Market => (None, false),
+            OrderKind::Limit { price, post_only } => (Some(price), post_only),
+        };
+        let may_take = market.instrument.status == InstrumentStatus::Trading;
+        let is_closed =
+            !(may_take || post_only && market.instrument.status == InstrumentStatus::PostOnly);
+        if is_closed {
+            return out.push(reject(Cause::MarketClosed));
+        } else if !market.is_valid && (limit.is_none() || order.time_in_force != TimeInForce::Gtc) {
+            return out.push(reject(Cause::NoValidBook));
+        } else if !self.passes_filters(&order, market) {
+            return out.push(reject(Cause::Filter));
+        }
+        let book_side = order.side.opposite();
+        let executions = if market.is_valid {
+            let taken = |price| self.taken(book_side, price);
+            walk(market.book.levels(book_side), order.side, limit, order.quantity, taken)
+        } else {
+            SmallVec::new()
+        };
+        let available: Quantity = executions.iter().map(|e| e.quantity).sum();
+        if post_only && !executions.is_empty() {
+            return out.push(match exchange {
+                domain::Exchange::Binance => reject(Cause::WouldTake),
+                _ => SimEvent::Cancelled(order.id, CancelReason::PostOnly, at),
+            });
+        } else if order.time_in_force == TimeInForce::Fok && available < order.quantity {
+            let code = code(exchange, Cause::NotAllAtOnce).into();
+            return out.push(SimEvent::Expired(order.id, code, at));
+        }
+        self.expire_own_makers(&order, &executions, at, exchange, out);
+        let mut rest = order.quantity;
+        for execution in executions {
+            rest -= execution.quantity;
+            self.remember(book_side, execution.price, execution.quantity);
+            let fill = Fill {
+                order: order.id,
+                price: execution.price,
+                quantity: execution.quantity,
+                liquidity: Liquidity::Taker,
+                fee: fee(market.instrument, order.side, execution.price, execution.quantity, false),
+                grade: market.grade,
+                book_update_id: market.book.update_id(),
+                print_id: None,
+                queue_ahead_at_join: None,
+                optimistic_filled: None,
+                round_trip: order.round_trip,
+                at,
+            };
+            out.push(SimEvent::Filled(fill, !rest.is_positive()));
+        }
+        if rest.is_positive() {
+            self.rest(order, limit, rest, at, market, out);
+        }
+    }
+
+    /// What happens to what was not taken: it joins the book, or it is gone.
+    fn rest(
+        &mut self,
+        order: Incoming,
+        limit: Option<Price>,
+        rest: Quantity,
+        at: Timestamp,
+        market: &MarketState<'_>,
+        out: &mut Vec<SimEvent>,
+    ) {
+        let cause = match (limit, order.time_in_force) {
+            (Some(price), TimeInForce::Gtc) => {
+                // Where nothing valid is seen the queue is unknown: the whole level, once seen.
+                let ahead = match market.is_valid {
+                    true => market.book.displayed(order.side, price),
+                    false => Quantity(i64::MAX / 4),
+                };
+                let quantity = (order.quantity, rest);
+                let order_ = Resting::new(order.id, price, quantity, ahead, at, order.round_trip);
+                self.queues_mut(order.side).push(order_);
+                return out.push(SimEvent::Accepted(order.id, at));
+            }
+            (None, _) => Cause::NoLiquidity,
+            (Some(_), _) => Cause::ImmediateRest,
+        };
+        let code = code(market.instrument.exchange, cause).into();
+        out.push(SimEvent::Expired(order.id, code, at));
+    }
+
+    /// Self-trade prevention: our resting orders that would be hit expire (the exchanges' default
+    /// where they have one).
+    fn expire_own_makers(
+        &mut self,
+        order: &Incoming,
+        executions: &[crate::Execution],
+        at: Timestamp,
+        exchange: domain::Exchange,
+        out: &mut Vec<SimEvent>,
+    ) {
+        let limit = match order.kind {
+            OrderKind::Limit { price, .. } => Some(price),
+            OrderKind::Market => executions.last().map(|e| e.price),
+        };
+        let (Some(limit), other) = (limit, order.side.opposite()) else { return };
+        if self.queues(other).is_empty() {
+            return;
+        }
+        for price in self.queues(other).reached(other, limit) {
+            let ids: SmallVec<[OrderId; 2]> =
+                self.queues_mut(other).at(price).iter().map(|o| o.id).collect();
+            for id in ids {
+                self.queues_mut(other).remove(id, price);
+                let code = code(exchange, Cause::SelfTrade).into();
+                out.push(SimEvent::Expired(id, code, at));
+            }
+        }
+    }
+
+    fn passes_filters(&self, order: &Incoming, market: &MarketState<'_>) -> bool {
+        let i = market.instrument;
+        let lot = order.quantity >= i.min_quantity
+            && order.quantity <= i.max_quantity
+            && i.on_lot(order.quantity) == order.quantity;
+        let OrderKind::Limit { price, .. } = order.kind else { return lot };
+        let tick = i.on_tick(price, Side::Buy) == price && price.0 > 0;
+        lot && tick && i.notional(price, order.quantity, Round::Up) >= i.min_notional
+    }
+
+    /// The book changed: takes shrink with their levels, queues with theirs, and an opposite touch
+    /// that crosses us without a print fills us at our limit.
+    pub fn on_book(
+        &mut self,
+        changed: Changed<'_>,
+        now: Timestamp,
+        market: &MarketState<'_>,
+        out: &mut Vec<SimEvent>,
+    ) {
+        if !market.is_valid {
+            return;
+        }
+        self.taken.retain(|(side, price, taken)| {
+            *taken = (*taken).min(market.book.displayed(*side, *price));
+            taken.is_positive()
+        });
+        if self.bids.is_empty() && self.asks.is_empty() {
+            return;
+        }
+        self.see(changed, market.book);
+        self.cross(Side::Buy, now, market, out);
+        self.cross(Side::Sell, now, market, out);
+    }
+
+    fn see(&mut self, changed: Changed<'_>, book: &Book) {
+        match changed {
+            Changed::Levels { bids, asks } => {
+                for l in bids {
+                    self.bids.see(l.price, book.displayed(Side::Buy, l.price));
+                }
+                for l in asks {
+                    self.asks.see(l.price, book.displayed(Side::Sell, l.price));
+                }
+            }
+            Changed::Touch(touch) => {
+                for price in self.bids.reached(Side::Buy, touch.bid.price) {
+                    self.bids.see(price, book.displayed(Side::Buy, price));
+                }
+                for price in self.asks.reached(Side::Sell, touch.ask.price) {
+                    self.asks.see(price, book.displayed(Side::Sell, price));
+                }
+            }
+            Changed::All => {
+                for price in self.bids.prices() {
+                    self.bids.see(price, book.displayed(Side::Buy, price));
+                }
+                for price in self.asks.prices() {
+                    self.asks.see(price, book.displayed(Side::Sell, price));
+                }
+            }
+        }
+    }
+
+    fn cross(
+        &mut self,
+        side: Side,
+        now: Timestamp,
+        market: &MarketState<'_>,
+        out: &mut Vec<SimEvent>,
+    ) {
+        let (Some(own), Some(touch)) = (self.own_best(side), market.book.best(side.opposite()))
+        else {
+            return;
+        };
+        let crosses = match side {
+            Side::Buy => own >= touch.price,
+            Side::Sell => own <= touch.price,
+        };
+        if !crosses {
+            return;
+        }
+        for price in self.queues(side).reached(side, touch.price) {
+            let orders: SmallVec<[(usize, Resting); 2]> =
+                self.queues_mut(side).at(price).iter().copied().enumerate().collect();
+            for (i, order) in orders {
+                let other = side.opposite();
+                let taken = |p| self.taken(other, p);
+                let walked =
+                    walk(market.book.levels(other), side, Some(price), order.remaining, taken);
+                let filled: Quantity = walked.iter().map(|e| e.quantity).sum();
+                if !filled.is_positive() {
+                    continue;
+                }
+                for e in walked {
+                    self.remember(other, e.price, e.quantity);
+                }
+                let until = now + market.clock_upper;
+                if self.credits.len() == CREDITS_MAX {
+                    self.credits.remove(0);
+                }
+                self.credits.push(Credit { side, price, quantity: filled, until });
+                self.queues_mut(side).at(price)[i].remaining -= filled;
+                let mut after = order;
+                after.remaining -= filled;
+                out.push(self.passive(&after, filled, side, None, now, market));
+            }
+            self.queues_mut(side).sweep(price);
+        }
+    }
+
+    /// Somebody traded: the queue at that price moves, and orders that the print reaches fill.
+    pub fn on_print(
+        &mut self,
+        print: &Print,
+        now: Timestamp,
+        market: &MarketState<'_>,
+        out: &mut Vec<SimEvent>,
+    ) {
+        let side = print.taker_side.opposite();
+        let Some(best) = self.own_best(side) else { return };
+        let reaches = match side {
+            Side::Buy => best >= print.price,
+            Side::Sell => best <= print.price,
+        };
+        if !reaches {
+            return;
+        }
+        // Fetched or polled prints may be older than the order: the exchange's clock decides.
+        let is_dated = print.backfilled || market.requested_at.is_some();
+        let upper = market.clock_upper;
+        let counts = move |o: &Resting| !is_dated || print.at > o.joined_at + upper;
+        let mut rest = Quantity((print.quantity - self.use_credit(side, print)).0.max(0));
+        for price in self.queues(side).reached(side, print.price) {
+            if !rest.is_positive() {
+                break;
+            }
+            let (left, fills) = self.queues_mut(side).print(price, rest, counts);
+            for (order, filled) in fills {
+                out.push(self.passive(&order, filled, side, Some(print), now, market));
+            }
+            // The queue ahead at a better price was traded at that price already: a print through
+            // it is worth at most its own quantity for all of ours together.
+            rest = left;
+        }
+    }
+
+    fn use_credit(&mut self, side: Side, print: &Print) -> Quantity {
+        let mut used = Quantity::ZERO;
+        self.credits.retain(|credit| {
+            if credit.until < print.at {
+                return false;
+            }
+            let is_same = credit.side == side
+                && match side {
+                    Side::Buy => print.price <= credit.price,
+                    Side::Sell => print.price >= credit.price,
+                };
+            if is_same {
+                let part = credit.quantity.min(print.quantity - used);
+                credit.quantity -= part;
+                used += part;
+            }
+            credit.quantity.is_positive()
+        });
+        used
+    }
+
+    fn passive(
+        &self,
+        order: &Resting,
+        quantity: Quantity,
+        side: Side,
+        print: Option<&Print>,
+        now: Timestamp,
+        market: &MarketState<'_>,
+    ) -> SimEvent {
+        let is_fetched = print.is_some_and(|p| p.backfilled);
+        let grade = if is_fetched { DataGrade::Backfilled } else { market.grade };
+        let fill = Fill {
+            order: order.id,
+            price: order.price,
+            quantity,
+            liquidity: Liquidity::Maker,
+            fee: fee(market.instrument, side, order.price, quantity, true),
+            grade,
+            book_update_id: market.book.update_id(),
+            print_id: print.map(|p| p.id),
+            queue_ahead_at_join: Some(order.ahead_at_join),
+            optimistic_filled: Some(order.filled_optimistic.max(order.quantity - order.remaining)),
+            round_trip: order.round_trip,
+            at: now,
+        };
+        SimEvent::Filled(fill, !order.remaining.is_positive())
+    }
+
+    /// Prints alone make the market here: each one is new liquidity.
+    pub fn refresh(&mut self) {
+        self.taken.clear();
+    }
+}
+
+/// What the exchange charges, rounded up at its places, in the currency of
+/// [`Instrument::fee_currency`].
+fn fee(
+    instrument: &Instrument,
+    side: Side,
+    price: Price,
+    quantity: Quantity,
+    is_maker: bool,
+) -> Amount {
+    let rate: Rate = if is_maker { instrument.fees.maker } else { instrument.fees.taker };
+    let charged = match side {
+        Side::Buy if instrument.fees.in_received => instrument.quantity_amount(quantity),
+        _ => instrument.notional(price, quantity, Round::Up),
+    };
+    let exact = charged.times(rate, Round::Up);
+    let places = instrument.fees.places.min(12);
+    match exact.to_scaled(places, Round::Up) {
+        Some(rounded) => Amount::from_scaled(i128::from(rounded), places, Round::Up),
+        None => exact,
+    }
+}

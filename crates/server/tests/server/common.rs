@@ -27,7 +27,7 @@ pub(crate) struct Server {
     pub(crate) trader: String,
     pub(crate) viewer: String,
     pub(crate) store: Store,
-    _dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
     pub(crate) served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
 }
@@ -62,33 +62,35 @@ impl Server {
     }
 
     pub(crate) async fn start_with(config: ServerConfig) -> Self {
+        Self::over(config, tempfile::tempdir().unwrap()).await
+    }
+
+    /// Ends, and starts again over the same store.
+    pub(crate) async fn restart(mut self) -> Self {
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        let _ = self.stop.take().unwrap().send(());
+        self.served.take().unwrap().await.unwrap().unwrap();
+        let Self { state, store, .. } = self;
+        drop(state);
+        tokio::task::spawn_blocking(move || store.close()).await.unwrap().unwrap();
+        Self::over(config(), dir).await
+    }
+
+    async fn over(config: ServerConfig, dir: tempfile::TempDir) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (sender, receiver) = mpsc::channel(64);
         let commands = Arc::new(AtomicUsize::new(0));
         let script: Script =
             Arc::new(Mutex::new(Box::new(|_| Err(CommandError::NotFound { what: "bot".into() }))));
         run_loop(receiver, commands.clone(), script.clone());
-        let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("amarktai.db");
         let (store, _) = Store::open(&path, StoreOptions::default()).unwrap();
         let code = ControlWrite::SetupCode(Some(storage::secret_hash(SETUP_CODE)));
         store.control(code).unwrap().answer_async().await.unwrap();
         let state = AppState::new(Core::new(sender), store.clone(), config);
-        let mut tokens = Vec::new();
-        for (name, role) in [("root", Role::Admin), ("tom", Role::Trader), ("vera", Role::Viewer)] {
-            let token = new_token();
-            let hash = token_digest(&token);
-            let token_row = NewToken {
-                name: name.into(),
-                account_id: Some(AccountId(1)),
-                role,
-                hash,
-                created_at: Timestamp::EPOCH,
-            };
-            let write = store.control(ControlWrite::CreateToken(token_row)).unwrap();
-            write.answer_async().await.unwrap();
-            tokens.push(token);
-        }
+        let admin = token(&store, "root", Role::Admin, AccountId(1)).await;
+        let trader = token(&store, "tom", Role::Trader, AccountId(1)).await;
+        let viewer = token(&store, "vera", Role::Viewer, AccountId(1)).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -96,7 +98,6 @@ impl Server {
             let _ = stopped.await;
         };
         let served = tokio::spawn(server::serve(listener, state.clone(), shutdown));
-        let [admin, trader, viewer] = tokens.try_into().unwrap();
         Self {
             address,
             client: Client::builder().no_proxy().build().unwrap(),
@@ -107,10 +108,15 @@ impl Server {
             trader,
             viewer,
             store,
-            _dir: dir,
+            dir,
             stop: Some(stop),
             served: Some(served),
         }
+    }
+
+    /// A new token in the store.
+    pub(crate) async fn token(&self, name: &str, role: Role, account: AccountId) -> String {
+        token(&self.store, name, role, account).await
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -154,6 +160,25 @@ impl Server {
         let _ = self.stop.take().unwrap().send(());
         self.served.take().unwrap().await.unwrap().unwrap();
     }
+}
+
+async fn token(store: &Store, name: &str, role: Role, account: AccountId) -> String {
+    let token = new_token();
+    let row = NewToken {
+        name: name.into(),
+        account_id: Some(account),
+        role,
+        hash: token_digest(&token),
+        created_at: Timestamp::EPOCH,
+    };
+    // After a restart the name is taken, by a token whose text nobody knows: make another.
+    let row =
+        match store.control(ControlWrite::CreateToken(row.clone())).unwrap().answer_async().await {
+            Ok(_) => return token,
+            Err(_) => NewToken { name: format!("{name} again"), ..row },
+        };
+    store.control(ControlWrite::CreateToken(row)).unwrap().answer_async().await.unwrap();
+    token
 }
 
 fn run_loop(mut receiver: mpsc::Receiver<CoreRequest>, commands: Arc<AtomicUsize>, script: Script) {

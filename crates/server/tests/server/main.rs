@@ -6,3 +6,4 @@ mod access;
 mod common;
 mod realtime;
 mod requests;
+mod shapes;

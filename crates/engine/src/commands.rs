@@ -341,6 +341,9 @@ impl Engine {
                 let change = shard.bots[slot].transition(Step::Stop, actor, "stopped", now);
                 out.extend(change.map(Output::Bot));
                 shard.withdraw_entries(slot, CancelReason::User, world);
+                if positions == StopChoice::KeepGuarding {
+                    shard.drop_strategy_exits(slot, CancelReason::User, world);
+                }
                 shard.touch(slot);
                 Ok(Reply::Bot(id))
             }
@@ -512,7 +515,7 @@ impl Engine {
     ) -> Answer {
         let choice = if sell { StopChoice::Sell } else { StopChoice::KeepGuarding };
         let stop = Stop { choice, reason: reason.to_owned(), by: actor.clone(), since: now };
-        out.push(Output::EmergencyStop(Stop::record(Some(&stop), scope, now)));
+        let told = Output::EmergencyStop(Stop::record(Some(&stop), scope, now));
         let accounts = match scope {
             Some(_) => {
                 let account = self.account_of(scope)?;
@@ -526,6 +529,7 @@ impl Engine {
                 0..self.shards.len()
             }
         };
+        out.push(told);
         for account in accounts {
             self.with_shard(account, now, |s, w| s.stop_all(choice, actor, w, out));
         }
@@ -572,25 +576,40 @@ impl Engine {
             value: e.value,
             allowed: e.allowed.to_owned(),
         })?;
-        self.policy_versions += 1;
-        let version = self.policy_versions;
+        let version = self.policy_versions + 1;
+        let mut tell = |account_id| {
+            let (policy, actor) = (policy.clone(), actor.clone());
+            out.push(Output::Policy(PolicyRecord { account_id, version, policy, actor, at: now }));
+        };
         match scope {
             Some(_) => {
                 let account = self.account_of(scope)?;
                 crate::tighter::check(&self.policy.1, policy)?;
                 self.shards[account].policy = Some((version, policy.clone()));
                 self.shards[account].is_dirty = true;
+                tell(scope);
             }
-            None => self.policy = (version, policy.clone()),
+            None => {
+                self.policy = (version, policy.clone());
+                tell(None);
+                for shard in &mut self.shards {
+                    let own = shard.policy.as_ref();
+                    // An account's policy that is looser by now gives way to the fleet's.
+                    if own.is_some_and(|own| crate::tighter::check(policy, &own.1).is_err()) {
+                        shard.policy = None;
+                        shard.is_dirty = true;
+                        tell(Some(shard.record.id));
+                    }
+                }
+            }
         }
+        self.policy_versions = version;
         self.is_dirty = true;
-        out.push(Output::Policy(PolicyRecord {
-            account_id: scope,
-            version,
-            policy: policy.clone(),
-            actor: actor.clone(),
-            at: now,
-        }));
+        for account in 0..self.shards.len() {
+            self.with_shard(account, now, |shard, world| {
+                (0..shard.bots.len()).for_each(|slot| shard.arm(slot, world));
+            });
+        }
         Ok(Reply::Done)
     }
 

@@ -48,7 +48,9 @@ impl Shard {
         let values = values(market, bot.fixed.series, &bot.fixed.slots);
         let figures = &values[..bot.fixed.slots.len()];
         let context = context(market, bar, figures, bot.fixed.position, can_enter, world);
+        let before = bot.state.clone();
         let actions = strategy::on_bar(params, &mut bot.state, &context);
+        let is_changed = bot.state != before;
         if market.series[bot.fixed.series].timeframe != Timeframe::Trade {
             bot.last_decision_at = Some(world.now);
             bot.evaluated(Evaluation {
@@ -59,6 +61,9 @@ impl Shard {
         }
         if !actions.is_empty() && may_trade {
             self.act(slot, &actions, world, out);
+        }
+        // Its memory is stored even when nothing was ordered: a restart goes on from it.
+        if is_changed || !actions.is_empty() {
             self.touch(slot);
         }
     }
@@ -96,6 +101,11 @@ impl Shard {
     pub(crate) fn replay(&mut self, slot: usize, world: &World<'_>) {
         let bot = &mut self.bots[slot];
         let (Some(id), Some(params)) = (bot.fixed.instrument, &bot.fixed.params) else { return };
+        // Only a side or a dip can have changed; what counts bars or owes a withdrawal goes on
+        // with the next bar.
+        if !matches!(bot.state, strategy::State::Cross(_) | strategy::State::Reversion(_)) {
+            return;
+        }
         let market = world.markets.get(id);
         let Some(bar) = last_bar(market, bot.fixed.series) else { return };
         let values = values(market, bot.fixed.series, &bot.fixed.slots);

@@ -214,9 +214,11 @@ impl Market {
                 self.is_dirty |= change.feed_changed;
                 self.feed = state.clone();
                 self.grade = *grade;
-                if !state.is_fresh() {
-                    // Prices of a broken sequence are worth nothing.
+                // Prices of a broken sequence are worth nothing, nor are those of fetched prints
+                // once the market speaks again.
+                if !state.is_fresh() || (self.is_made_of_prints && *grade != DataGrade::Trades) {
                     self.book.clear();
+                    self.is_made_of_prints = false;
                 }
             }
             MarketEvent::Gap { from } => {
@@ -230,9 +232,11 @@ impl Market {
     }
 
     fn on_book(&mut self, update: &BookUpdate) {
+        if std::mem::take(&mut self.is_made_of_prints) {
+            self.book.clear();
+        }
         self.book.apply(update);
         self.requested_at = update.requested_at;
-        self.is_made_of_prints = false;
     }
 
     fn on_print(&mut self, print: &Print, change: &mut Change) {
@@ -251,7 +255,10 @@ impl Market {
         if self.last_print.is_none_or(|last| print.id > last.id) {
             self.last_print = Some(*print);
         }
-        if print.backfilled || self.grade == DataGrade::Trades {
+        // A live book is never overwritten by prints of before.
+        if print.backfilled != self.feed.is_fresh()
+            && (print.backfilled || self.grade == DataGrade::Trades)
+        {
             self.make_touch(print);
         }
     }

@@ -68,8 +68,6 @@ pub struct AppState {
     pub health: Arc<ArcSwap<HealthReport>>,
     /// Renders `/metrics`.
     pub metrics: Option<PrometheusHandle>,
-    /// The schemas of the strategies, as shown at `/api/strategies`.
-    pub strategies: Arc<serde_json::Value>,
     /// See [`EmergencyLatch`].
     pub emergency: Option<EmergencyLatch>,
     pub(crate) passwords: Passwords,
@@ -91,7 +89,6 @@ impl AppState {
             config: Arc::new(config),
             health: Arc::new(ArcSwap::from_pointee(HealthReport::default())),
             metrics: None,
-            strategies: Arc::new(serde_json::Value::Array(Vec::new())),
             emergency: None,
             passwords: Passwords::default(),
             logins: Arc::default(),

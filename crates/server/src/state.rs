@@ -68,6 +68,8 @@ pub struct AppState {
     pub health: Arc<ArcSwap<HealthReport>>,
     /// Renders `/metrics`.
     pub metrics: Option<PrometheusHandle>,
+    /// The schemas of the strategies, as shown at `/api/strategies`.
+    pub strategies: Arc<serde_json::Value>,
     /// See [`EmergencyLatch`].
     pub emergency: Option<EmergencyLatch>,
     pub(crate) passwords: Passwords,
@@ -89,6 +91,7 @@ impl AppState {
             config: Arc::new(config),
             health: Arc::new(ArcSwap::from_pointee(HealthReport::default())),
             metrics: None,
+            strategies: Arc::new(strategies()),
             emergency: None,
             passwords: Passwords::default(),
             logins: Arc::default(),
@@ -99,4 +102,8 @@ impl AppState {
             started: Instant::now(),
         }
     }
+}
+
+fn strategies() -> serde_json::Value {
+    strategy::schemas().filter_map(|schema| serde_json::to_value(schema).ok()).collect()
 }

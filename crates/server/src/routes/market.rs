@@ -120,6 +120,6 @@ async fn bars(
 /// Kinds of strategies with their parameters: type, range, default, description.
 #[utoipa::path(get, path = "/api/strategies", tag = "markets",
     responses((status = 200, body = Vec<schema::StrategySchema>)))]
-async fn strategies(_who: Principal) -> Json<Vec<&'static strategy::Schema>> {
-    Json(strategy::schemas().collect())
+async fn strategies(State(state): State<AppState>, _who: Principal) -> Json<serde_json::Value> {
+    Json(state.strategies.as_ref().clone())
 }

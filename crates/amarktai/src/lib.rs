@@ -5,4 +5,9 @@
 
 pub mod cli;
 pub mod config;
+pub mod core_loop;
+pub mod demo;
+pub mod feeds;
 pub mod logging;
+pub mod run;
+pub mod supervise;

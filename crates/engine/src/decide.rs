@@ -46,7 +46,8 @@ impl Shard {
         let (Some(id), Some(params)) = (bot.fixed.instrument, &bot.fixed.params) else { return };
         let market = world.markets.get(id);
         let values = values(market, bot.fixed.series, &bot.fixed.slots);
-        let context = context(market, bar, &values, bot.fixed.position, can_enter, world);
+        let figures = &values[..bot.fixed.slots.len()];
+        let context = context(market, bar, figures, bot.fixed.position, can_enter, world);
         let actions = strategy::on_bar(params, &mut bot.state, &context);
         if market.series[bot.fixed.series].timeframe != Timeframe::Trade {
             bot.last_decision_at = Some(world.now);
@@ -76,7 +77,8 @@ impl Shard {
         let market = world.markets.get(id);
         let Some(bar) = last_bar(market, bot.fixed.series) else { return };
         let values = values(market, bot.fixed.series, &bot.fixed.slots);
-        let context = context(market, &bar, &values, bot.fixed.position, can_enter, world);
+        let figures = &values[..bot.fixed.slots.len()];
+        let context = context(market, &bar, figures, bot.fixed.position, can_enter, world);
         let actions = strategy::on_fill(params, &mut bot.state, &context, fill);
         let is_signal = fill.purpose == OrderPurpose::Exit(ExitReason::Signal);
         if bot.fixed.position.is_flat() && fill.purpose != OrderPurpose::Entry && !is_signal {
@@ -97,7 +99,8 @@ impl Shard {
         let market = world.markets.get(id);
         let Some(bar) = last_bar(market, bot.fixed.series) else { return };
         let values = values(market, bot.fixed.series, &bot.fixed.slots);
-        let context = context(market, &bar, &values, bot.fixed.position, false, world);
+        let figures = &values[..bot.fixed.slots.len()];
+        let context = context(market, &bar, figures, bot.fixed.position, false, world);
         let _ = strategy::on_bar(params, &mut bot.state, &context);
     }
 
@@ -107,7 +110,8 @@ impl Shard {
         let market = world.markets.get(bot.fixed.instrument?);
         let bar = last_bar(market, bot.fixed.series)?;
         let values = values(market, bot.fixed.series, &bot.fixed.slots);
-        let context = context(market, &bar, &values, bot.fixed.position, true, world);
+        let figures = &values[..bot.fixed.slots.len()];
+        let context = context(market, &bar, figures, bot.fixed.position, true, world);
         Some(strategy::explain(bot.fixed.params.as_ref()?, &bot.state, &context))
     }
 }
@@ -124,7 +128,7 @@ fn values(market: &Market, series: usize, slots: &[market::Slot]) -> Values {
 fn context<'a>(
     market: &'a Market,
     bar: &'a Bar,
-    values: &'a Values,
+    values: &'a [f64],
     position: strategy::Position,
     can_enter: bool,
     world: &World<'_>,

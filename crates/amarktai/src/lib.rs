@@ -4,5 +4,7 @@
 //! tested and documented like those of every other room; it knows all rooms and none knows it.
 
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod logging;
+pub mod offline;

@@ -4,10 +4,12 @@
 //! tested and documented like those of every other room; it knows all rooms and none knows it.
 
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod core_loop;
 pub mod demo;
 pub mod feeds;
 pub mod logging;
+pub mod offline;
 pub mod run;
 pub mod supervise;

@@ -31,8 +31,7 @@ fn dispatch(command: Command, config: &Config) -> ExitCode {
         }
         Command::Run => serve(config, amarktai::run::run(config)),
         Command::Demo => serve(config, amarktai::demo::demo(config)),
-        // Said aloud rather than half done.
-        _ => fail("not built"),
+        asked => amarktai::client::execute(asked, config),
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct OpenOrder {
     pub(crate) created_at: Timestamp,
     pub(crate) is_open: bool,
     pub(crate) cancel_sent: bool,
+    /// The market was not seen for a time while it was open.
+    pub(crate) saw_gap: bool,
 }
 
 /// What the bot's day looks like; begins anew at midnight UTC.

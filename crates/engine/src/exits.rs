@@ -338,6 +338,19 @@ impl Shard {
         }
     }
 
+    /// Prints are missing for good: what was open meanwhile stays in the books, marked.
+    pub(crate) fn on_gap(&mut self, id: InstrumentId) {
+        for slot in self.interest(id).bots.clone() {
+            let bot = &mut self.bots[slot as usize];
+            if bot.open.is_empty() && bot.books.lots.is_empty() {
+                continue;
+            }
+            bot.open.iter_mut().for_each(|order| order.saw_gap = true);
+            bot.books.lots.saw_gap();
+            self.touch(slot as usize);
+        }
+    }
+
     /// Triggers of an instrument, for views.
     pub(crate) fn triggers(&self, id: InstrumentId) -> Option<&Triggers> {
         self.interests.get(id.0 as usize)?.as_ref().map(|i| &i.triggers)

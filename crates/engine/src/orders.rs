@@ -305,6 +305,7 @@ impl Shard {
             created_at: world.now,
             is_open: false,
             cancel_sent: false,
+            saw_gap: false,
         };
         let bot = &mut self.bots[slot];
         bot.orders += 1;
@@ -529,13 +530,16 @@ impl Shard {
         self.touch(slot);
     }
 
-    fn filled(&mut self, fill: Fill, is_last: bool, world: &World<'_>, out: &mut Vec<Output>) {
+    fn filled(&mut self, mut fill: Fill, is_last: bool, world: &World<'_>, out: &mut Vec<Output>) {
         let Some(slot) = self.slot(fill.order.bot) else { return };
         let bot = &mut self.bots[slot];
         let Some(at) = bot.open.iter().position(|o| o.id == fill.order) else { return };
         let Some(instrument) = bot.fixed.instrument else { return };
         let scale = &world.markets.get(instrument).instrument;
         let order = &mut bot.open[at];
+        if order.saw_gap {
+            fill.grade = domain::DataGrade::Gap;
+        }
         let (side, level, purpose) = (order.side, order.level, order.purpose);
         // Against us: a buy costs the upper, a sell earns the lower.
         let round = if side == Side::Buy { Round::Up } else { Round::Down };

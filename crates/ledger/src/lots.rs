@@ -125,6 +125,11 @@ impl Lots {
         self.0.push_back(lot);
     }
 
+    /// The market was not seen for a time while these were held.
+    pub fn saw_gap(&mut self) {
+        self.0.iter_mut().for_each(|lot| lot.grade = DataGrade::Gap);
+    }
+
     /// Nothing held.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -72,6 +72,9 @@ pub struct AppState {
     pub strategies: Arc<serde_json::Value>,
     /// See [`EmergencyLatch`].
     pub emergency: Option<EmergencyLatch>,
+    /// Digest of an admin's token that is in no store and ends with this process: for the command
+    /// line of whoever owns the data directory.
+    pub local_token: Option<storage::SecretHash>,
     pub(crate) passwords: Passwords,
     pub(crate) logins: Arc<LoginLimit>,
     pub(crate) replies: Arc<Replies>,
@@ -93,6 +96,7 @@ impl AppState {
             metrics: None,
             strategies: Arc::new(strategies()),
             emergency: None,
+            local_token: None,
             passwords: Passwords::default(),
             logins: Arc::default(),
             replies: Arc::default(),

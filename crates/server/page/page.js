@@ -33,7 +33,7 @@ function figure(value, places = 2) {
   const small = Math.abs(number) > 0 && Math.abs(number) < 1;
   if (small && places === 2 && Math.abs(number) < 0.005) return number < 0 ? "-<0.01" : "<0.01";
   const digits = small && places > 2
-    ? { maximumSignificantDigits: 4 }
+    ? { maximumSignificantDigits: 6 }
     : { minimumFractionDigits: places === 2 ? 2 : 0, maximumFractionDigits: places };
   return number.toLocaleString("en", digits);
 }

@@ -266,11 +266,11 @@ impl CoreLoop {
 /// Says what is durable, in order; ends when the engine does.
 pub async fn speak(mut sayings: mpsc::Receiver<(Option<Ticket>, Vec<Saying>)>) {
     while let Some((ticket, said)) = sayings.recv().await {
-        if let Some(ticket) = ticket {
-            if ticket.wait_async().await.is_err() {
-                // Nothing of it happened; the callers see their channels close.
-                continue;
-            }
+        if let Some(ticket) = ticket
+            && ticket.wait_async().await.is_err()
+        {
+            // Nothing of it happened; the callers see their channels close.
+            continue;
         }
         for saying in said {
             match saying {

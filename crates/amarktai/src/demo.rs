@@ -10,7 +10,7 @@ use domain::{
 use engine::{Command, NewBot, Reply, WalletMove};
 use sandbox::SandboxConfig;
 use server::CoreError;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The servers answer within a second; a slow machine gets more.
@@ -44,7 +44,7 @@ pub async fn demo(config: &Config) -> Result<(), RunError> {
 /// The same configuration with the sandbox's addresses, and a place of its own for its data.
 fn local(config: &Config, sandbox: &sandbox::Sandbox) -> Config {
     let mut config = config.clone();
-    if config.data_dir == PathBuf::from("amarktai-data") {
+    if config.data_dir == Path::new("amarktai-data") {
         config.data_dir = PathBuf::from("amarktai-demo");
     }
     for exchange in Exchange::ALL {
@@ -237,7 +237,7 @@ const FLEET: &[Line] = &[
 ];
 
 fn fleet() -> Result<Vec<NewBot>, String> {
-    FLEET.iter().map(|line| bot(line)).collect()
+    FLEET.iter().map(bot).collect()
 }
 
 fn bot(

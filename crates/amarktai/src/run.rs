@@ -96,8 +96,10 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let (catalogue, pulse) = (Catalogue::default(), Arc::new(Pulse::default()));
     let (core, feeds_status) = (Core::new(requests_tx), Arc::new(FeedsStatus::default()));
 
-    let switches = InputKind::Switches(switches(config));
-    let _ = inputs_tx.send(Input { at: now(), kind: switches }).await;
+    let switches = switches(config);
+    let is_bodyguard_on = switches.bodyguard;
+    let first = Input { at: now(), kind: InputKind::Switches(switches) };
+    let _ = inputs_tx.send(first).await;
     let queues = Queues { requests, inputs, wants: wants_tx, sayings };
     let core_loop = CoreLoop::new(engine, store.clone(), queues, catalogue.clone(), pulse.clone());
     let engine_end = spawn_engine(core_loop)?;
@@ -119,14 +121,13 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let mut state =
         AppState::new(core.clone(), store.clone(), server_config(config, label, address));
     state.metrics = Some(install_metrics()?);
-    state.strategies = Arc::new(strategies());
     let supervisor = Supervisor {
         core: core.clone(),
         store: store.clone(),
         feeds: feeds_status,
         pulse,
         health: state.health.clone(),
-        is_bodyguard_on: config.flags.is_bodyguard_enabled(),
+        is_bodyguard_on,
     };
     let supervisor_stop = stopped.clone();
     tasks.spawn(async move {
@@ -294,10 +295,6 @@ fn server_config(config: &Config, label: Option<&str>, address: SocketAddr) -> S
         reporting_currency: config.account.reporting_currency,
         data_dir: config.data_dir.clone(),
     }
-}
-
-fn strategies() -> serde_json::Value {
-    strategy::schemas().filter_map(|s| serde_json::to_value(s).ok()).collect()
 }
 
 fn install_metrics() -> Result<metrics_exporter_prometheus::PrometheusHandle, RunError> {

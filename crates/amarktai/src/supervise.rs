@@ -52,7 +52,7 @@ impl Supervisor {
                 () = crate::feeds::stopped(&mut stop) => return,
                 _ = interval.tick() => {}
             }
-            let is_beat = looks % BEAT_EVERY == 0;
+            let is_beat = looks.is_multiple_of(BEAT_EVERY);
             if is_beat {
                 tracing::info!("Paper tick start");
             }

@@ -62,7 +62,7 @@ pub(crate) async fn tokens(api: &Api, verb: Option<&TokensVerb>) -> Result<Answe
 async fn revoke(api: &Api, token: &str) -> Result<Answer, Failure> {
     let tokens = items(api.get("/api/tokens").await?);
     let mut alive = tokens.into_iter().filter(|one| one["revoked_at"].is_null());
-    let is_meant = |one: &Value| one["id"].to_string() == token || one["name"] == token;
+    let is_meant = |one: &Value| one["id"].as_i64() == token.parse().ok() || one["name"] == token;
     let missing = || format!("there is no token {token:?}; `amarktai tokens` lists them");
     let found = alive.find(is_meant).ok_or_else(|| Failure::could_not(missing()))?;
     api.delete(&format!("/api/tokens/{}", found["id"])).await?;
@@ -75,7 +75,8 @@ async fn account_id(api: &Api, account: Option<&str>) -> Result<Value, Failure> 
     let Some(account) = account else { return Ok(Value::Null) };
     let accounts = items(api.get("/api/accounts").await?);
     let by_name = accounts.iter().find(|one| one["name"] == account);
-    let found = by_name.or_else(|| accounts.iter().find(|one| one["id"].to_string() == account));
+    let found =
+        by_name.or_else(|| accounts.iter().find(|one| one["id"].as_i64() == account.parse().ok()));
     let found = found.map(|one| one["id"].clone());
     found.ok_or_else(|| {
         let names = accounts.iter().filter_map(|one| one["name"].as_str()).collect::<Vec<_>>();

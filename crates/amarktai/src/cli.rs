@@ -162,6 +162,9 @@ pub struct Sandbox {
     /// Port of Luno's server; 0 takes a free one
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub luno_port: u16,
+    /// Port where faults are switched; 0 takes a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    pub control_port: u16,
 }
 
 /// Fastest market that the sandbox is asked for: beyond it, order is no longer kept up with.

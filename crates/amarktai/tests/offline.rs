@@ -158,12 +158,27 @@ fn a_store_proves_itself_and_a_changed_one_does_not() {
     let path = directory.path();
     assert!(refused(path, "verify").contains("there is no store"));
     done(path, "tokens create --name ci --role admin");
-    done(path, "wallet deposit --exchange luno --currency ZAR --amount 1000");
+    done(path, "wallet deposit --exchange luno --currency ZAR --amount 1234567");
     let proof = json(path, "verify --json");
     assert_eq!((&proof["ok"], &proof["ledger"]["ok"]), (&true.into(), &true.into()));
     assert!(proof["events"]["events"].as_u64() > Some(0), "{proof}");
     let events = json(path, "events --json");
     assert_eq!(events[0]["type"], "balance_updated");
+    // As a hand with an editor would: the same length, another figure, everywhere.
+    let file = path.join("amarktai-data/amarktai.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let places: Vec<usize> =
+        (0..bytes.len() - 7).filter(|at| bytes[*at..].starts_with(b"1234567")).collect();
+    assert!(places.len() > 2, "{places:?}");
+    for at in places {
+        bytes[at..at + 7].copy_from_slice(b"7654321");
+    }
+    std::fs::write(&file, bytes).unwrap();
+    let output = amarktai(path, "verify");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stdout);
+    assert!(said.contains("was changed after it was written"), "{said}");
+    assert!(said.ends_with("NOT OK\n"), "{said}");
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // the rule knows no support code of tests
 
-use domain::{AccountId, Alert, BotId, Timestamp};
+use domain::{
+    AccountId, Alert, Amount, BotId, Exchange, FeeSchedule, Instrument, InstrumentStatus, Price,
+    Quantity, Rate, Timestamp,
+};
 use engine::{Engine, EngineConfig, Envelope, Input, InputKind, Output};
 use serde_json::Value;
 use server::{AppState, Core, CoreRequest, ServerConfig, new_token, token_digest};
@@ -35,13 +38,42 @@ fn config() -> ServerConfig {
     }
 }
 
+/// Lists BTC/ZAR of Luno and nothing else.
 fn engine() -> Engine {
-    Engine::new(EngineConfig {
+    let mut engine = Engine::new(EngineConfig {
         seed: 1,
         latency_ms_p50: 60.0,
         latency_ms_p99: 250.0,
         policy: domain::Policy::default(),
-    })
+    });
+    let fees = FeeSchedule {
+        maker: Rate::from_bp(0),
+        taker: Rate::from_bp(20),
+        in_received: true,
+        places: 8,
+        source: "test".to_owned(),
+    };
+    engine.define(&Instrument {
+        exchange: Exchange::Luno,
+        symbol: "BTC/ZAR".parse().unwrap(),
+        native: "XBTZAR".to_owned(),
+        status: InstrumentStatus::Trading,
+        price_scale: 0,
+        quantity_scale: 8,
+        tick_size: Price(1),
+        lot_size: Quantity(10_000),
+        min_quantity: Quantity(10_000),
+        max_quantity: Quantity(10_000_000_000),
+        max_market_quantity: None,
+        min_price: None,
+        max_price: None,
+        min_notional: Amount::from_int(10),
+        max_notional: None,
+        percent_band: None,
+        max_open_orders: None,
+        fees,
+    });
+    engine
 }
 
 /// A run loop without markets: what is ordered happens and is stored.
@@ -157,6 +189,44 @@ async fn verbs_speak_to_the_server_that_holds_the_lock() {
     server.stop().await;
     let reason = refused(data, "trades --listen 127.0.0.1:1").await;
     assert!(reason.contains("no server answers at 127.0.0.1:1"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bot_is_made_steered_and_asked_by_its_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    let store = open(data);
+    let server = Running::start(data, &store).await;
+    let create = "bots create --name scout --exchange luno --symbol BTC/ZAR --strategy ema_cross \
+                  --capital 5000";
+    assert!(refused(data, create).await.contains("INSUFFICIENT_FUNDS"));
+    done(data, "wallet deposit --exchange luno --currency ZAR --amount 10000").await;
+    assert!(done(data, create).await.starts_with("scout (1): "));
+    assert!(refused(data, create).await.contains("NAME_INVALID"));
+    let sentence = done(data, "why scout").await;
+    assert_eq!(sentence.lines().count(), 1, "{sentence}");
+    let list = done(data, "bots list").await;
+    assert!(list.starts_with("ID  NAME   EXCHANGE  SYMBOL"), "{list}");
+    assert!(list.contains("scout") && list.contains(sentence.trim()), "{list}");
+    let bot = |text: String| serde_json::from_str::<Value>(&text).unwrap();
+    let paused = bot(done(data, "bots pause scout --json").await);
+    assert_eq!(paused["holds"], serde_json::json!(["USER_PAUSED"]));
+    let resumed = bot(done(data, "bots resume 1 --json").await);
+    assert_eq!(resumed["holds"], serde_json::json!([]));
+    let said = done(data, "emergency-stop --positions sell").await;
+    assert!(said.contains("1 bots open nothing: scout"), "{said}");
+    assert!(said.contains("0 positions are being sold"), "{said}");
+    done(data, "emergency-stop --clear").await;
+    let stopped = bot(done(data, "bots stop scout --positions sell --json").await);
+    assert_eq!(stopped["lifecycle"], "stopped");
+    assert!(done(data, "bots clone scout second").await.starts_with("second (2): "));
+    let shown = done(data, "bots show second").await;
+    assert!(shown.contains("\nname ") && shown.contains("ema_cross"), "{shown}");
+    let one = amarktai(data, "bots list --limit 1 --json").await;
+    assert_eq!(serde_json::from_slice::<Value>(&one.stdout).unwrap().as_array().unwrap().len(), 1);
+    assert!(String::from_utf8(one.stderr).unwrap().contains("more: --after 1"));
+    done(data, "bots retire scout").await;
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -57,6 +57,10 @@ async fn carry_out(command: &Command, config: &Config) -> Result<ExitCode, Failu
     // Before the lock is taken: a person types as long as it takes.
     let password = password(command)?;
     let session = Session::open(config, need(command)).await?;
+    if session.here.is_some() && matches!(command, Command::Bots(_) | Command::Why { .. }) {
+        let dir = config.data_dir.display();
+        eprintln!("amarktai: no server runs on {dir}: bots do nothing until `amarktai run`");
+    }
     let answer = ask(&session.api, command, password).await;
     session.close().await?;
     answer?.print(is_json)
@@ -74,7 +78,6 @@ fn need(command: &Command) -> Need {
         }
         Command::Wallet(asked) if asked.verb.is_some() => Need::Order,
         Command::Bots(asked) if matches!(asked.verb, BotsVerb::Create(_)) => Need::Order,
-        Command::EmergencyStop(_) => Need::Order,
         _ => Need::Look,
     }
 }

@@ -42,8 +42,16 @@ pub(crate) struct Session {
 impl Session {
     /// Finds whom to speak to.
     pub(crate) async fn open(config: &Config, need: Need) -> Result<Self, Failure> {
+        let session = Self::find(config, need).await?;
+        if need != Need::Look {
+            session.first_account(config).await?;
+        }
+        Ok(session)
+    }
+
+    async fn find(config: &Config, need: Need) -> Result<Self, Failure> {
         if is_address_given(config) {
-            return Self::server(config, config.server.listen.to_string());
+            return Self::running(config);
         }
         let is_stored = config.database_path().exists();
         if !is_stored && (config.token.is_some() || need != Need::Found) {
@@ -52,7 +60,7 @@ impl Session {
         let began = Instant::now();
         loop {
             let pid = match Offline::open(config).await {
-                Ok(here) => return Self::offline(config, here, need).await,
+                Ok(here) => return Self::offline(here),
                 Err(OfflineError::Store(StoreError::Locked { pid, .. })) => pid,
                 Err(error) => return Err(Failure::could_not(error.to_string())),
             };
@@ -94,18 +102,15 @@ impl Session {
         )))
     }
 
-    async fn offline(config: &Config, here: Offline, need: Need) -> Result<Self, Failure> {
+    fn offline(here: Offline) -> Result<Self, Failure> {
         let origin = "this process".to_owned();
         let token = Token { text: here.token.clone(), origin };
         let api = Api::new(here.address.to_string(), Some(token))?;
-        let session = Self { api, here: Some(here) };
-        if need != Need::Look {
-            session.first_account(config).await?;
-        }
-        Ok(session)
+        Ok(Self { api, here: Some(here) })
     }
 
-    /// Account 1, opened where there is none: whatever is ordered belongs to an account.
+    /// Account 1, opened where there is none: whatever is ordered belongs to an account. Only an
+    /// admin sees no account at all.
     async fn first_account(&self, config: &Config) -> Result<(), Failure> {
         let accounts = self.api.get("/api/accounts").await?;
         if accounts.as_array().is_some_and(Vec::is_empty) {

@@ -246,7 +246,11 @@ mod tests {
 
     #[test]
     fn feeds_are_told_by_exchange_with_the_first_that_is_late() {
-        let feed = |exchange: &str, symbol: &str, state: &str| json!({ "exchange": exchange, "symbol": symbol, "state": state, "reason": "silent" });
+        let feed = |exchange: &str, symbol: &str, state: &str| {
+            let mut feed = json!({ "exchange": exchange, "symbol": symbol, "state": state });
+            feed["reason"] = json!("silent");
+            feed
+        };
         let all = [
             feed("luno", "BTC/ZAR", "stale"),
             feed("binance", "BTC/USDT", "fresh"),

@@ -180,11 +180,11 @@ mod tests {
 
     #[test]
     fn a_block_of_the_stream_becomes_one_line() {
-        let data = r#"{"at":"2026-11-23T00:10:16.000000Z","seq":7,"type":"fill","account_id":1,"data":{"a":1}}"#;
+        let data = r#"{"at":"2026-11-23T00:10:16.000000Z","seq":7,"type":"fill","data":{"a":1}}"#;
         let block = format!("id: 42\nevent: fill\ndata: {data}\n\n");
         let event = Event::read(&block);
         assert_eq!(event, Event { id: Some("42"), kind: "fill", data });
-        assert_eq!(line(event.data), "2026-11-23T00:10:16Z account 1 #7 fill {\"a\":1}\n");
+        assert_eq!(line(event.data), "2026-11-23T00:10:16Z fleet #7 fill {\"a\":1}\n");
         let hint = Event::read(":connected\nretry:2000\nid:41\n\n");
         assert_eq!((hint.id, hint.data), (Some("41"), ""));
     }

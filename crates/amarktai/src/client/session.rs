@@ -86,7 +86,9 @@ impl Session {
     }
 
     fn server(config: &Config, address: String) -> Result<Self, Failure> {
-        Ok(Self { api: Api::new(reachable(address), token(config))?, here: None })
+        let address = reachable(address);
+        let token = token(config, &address);
+        Ok(Self { api: Api::new(address, token)?, here: None })
     }
 
     /// No store: only a server with another data directory can be meant.
@@ -140,12 +142,14 @@ fn is_address_given(config: &Config) -> bool {
 
 /// Where the running server says that it is; else where it would be.
 fn address(config: &Config) -> String {
-    if is_address_given(config) {
-        return config.server.listen.to_string();
-    }
-    let written = std::fs::read_to_string(config.data_dir.join(ADDRESS_FILE)).ok();
-    let written = written.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    reachable(written.unwrap_or_else(|| config.server.listen.to_string()))
+    let given = is_address_given(config).then(|| config.server.listen.to_string());
+    let address = given.or_else(|| written_address(config));
+    reachable(address.unwrap_or_else(|| config.server.listen.to_string()))
+}
+
+fn written_address(config: &Config) -> Option<String> {
+    let text = std::fs::read_to_string(config.data_dir.join(ADDRESS_FILE)).ok()?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// A server that listens everywhere is asked on the loopback.
@@ -161,10 +165,16 @@ fn reachable(address: String) -> String {
     }
 }
 
-fn token(config: &Config) -> Option<Token> {
+/// The one that was set; else that of the server beside the data, and then only for this server:
+/// it is an admin's, and no other machine needs to see it.
+fn token(config: &Config, address: &str) -> Option<Token> {
     if let Some(token) = &config.token {
         let (text, origin) = (token.expose().to_owned(), "AMARKTAI_TOKEN".to_owned());
         return Some(Token { text, origin });
+    }
+    let is_near = address.parse::<SocketAddr>().is_ok_and(|at| at.ip().is_loopback());
+    if !is_near && written_address(config).as_deref() != Some(address) {
+        return None;
     }
     let path: PathBuf = config.data_dir.join(TOKEN_FILE);
     let text = std::fs::read_to_string(&path).ok()?.trim().to_owned();
@@ -173,4 +183,27 @@ fn token(config: &Config) -> Option<Token> {
 
 async fn is_listening(address: &str) -> bool {
     matches!(tokio::time::timeout(PROBE_TIME, TcpStream::connect(address)).await, Ok(Ok(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+
+    #[test]
+    fn the_token_beside_the_data_is_shown_to_that_server_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let data_dir = directory.path().display().to_string();
+        let flags = vec![("--data-dir", "data_dir", data_dir)];
+        let config = Config::load(&Sources { flags, ..Sources::default() }).unwrap();
+        let shown = |address: &str| token(&config, address).map(|token| token.text);
+        assert_eq!(shown("127.0.0.1:8000"), None, "there is none");
+        std::fs::write(directory.path().join(TOKEN_FILE), "amk_x\n").unwrap();
+        assert_eq!(shown("127.0.0.1:8000").as_deref(), Some("amk_x"));
+        assert_eq!(shown("10.0.0.1:8000"), None);
+        std::fs::write(directory.path().join(ADDRESS_FILE), "10.0.0.1:8000\n").unwrap();
+        assert_eq!(shown("10.0.0.1:8000").as_deref(), Some("amk_x"));
+        assert_eq!(address(&config), "10.0.0.1:8000");
+        assert_eq!(reachable("0.0.0.0:9".to_owned()), "127.0.0.1:9");
+    }
 }

@@ -62,16 +62,13 @@ fn books(text: &mut String, ledger: &LedgerVerified) -> std::fmt::Result {
 }
 
 fn chain(text: &mut String, events: &EventsVerified) -> std::fmt::Result {
-    writeln!(text, "events: {} in an unbroken chain", events.events - faulty(events))?;
+    let chain = if events.ok { "in an unbroken chain" } else { "in a chain that is BROKEN" };
+    writeln!(text, "events: {} {chain}", events.events)?;
     for fault in &events.faults {
         let stream = fault.account_id.map_or("the fleet".into(), |a| format!("account {}", a.0));
         writeln!(text, "  event {} of {stream}: {}", fault.seq, fault.problem)?;
     }
     Ok(())
-}
-
-const fn faulty(events: &EventsVerified) -> u64 {
-    events.faults.len() as u64
 }
 
 /// A server whose files are not here proves its ledger only.

@@ -150,7 +150,7 @@ pub struct Sandbox {
     /// Begin the tape again at its end
     #[arg(long = "loop", requires = "tape")]
     pub is_looped: bool,
-    /// A fault to show, as NAME or NAME=VALUE; may be given often
+    /// A fault to show, as gap, delay=2s, luno:silence=5s, drop=3x or drop=10%; may be given often
     #[arg(long = "fault", value_name = "FAULT")]
     pub faults: Vec<String>,
     /// Port of Binance's server; 0 takes a free one
@@ -162,6 +162,9 @@ pub struct Sandbox {
     /// Port of Luno's server; 0 takes a free one
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub luno_port: u16,
+    /// Port where faults are switched; 0 takes a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    pub control_port: u16,
 }
 
 /// Fastest market that the sandbox is asked for: beyond it, order is no longer kept up with.
@@ -196,6 +199,7 @@ mod tests {
             "setup-code",
             "why scout",
             "sandbox --seed 7 --speed 10 --fault gap --fault silence=5s --luno-port 9103",
+            "sandbox --fault luno:drop=10% --control-port 9104",
             "sandbox --tape btc.jsonl.gz --loop",
             "check --json",
             "bots list --json",

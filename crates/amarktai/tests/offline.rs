@@ -1,5 +1,7 @@
 //! The verbs over a data directory that no server owns, through the built binary.
 
+#![allow(clippy::unwrap_used)] // the rule knows no support code of tests
+
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
@@ -108,4 +110,141 @@ fn a_user_is_made_with_a_password_from_stdin() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let users = json(directory.path(), "users --json");
     assert_eq!((&users[0]["name"], &users[0]["role"]), (&"ann".into(), &"trader".into()));
+}
+
+#[test]
+fn a_policy_file_is_compared_and_applied() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    done(path, "tokens create --name ci --role admin");
+    let write = |text: &str| std::fs::write(path.join("p.toml"), text).unwrap();
+    write("[policy]\nspread_collar_bp = 77\n");
+    let diff = json(path, "policy diff p.toml --json");
+    assert_eq!(diff.as_array().unwrap().len(), 1, "{diff}");
+    assert_eq!((&diff[0]["key"], &diff[0]["file"]), (&"spread_collar_bp".into(), &77.into()));
+    let before = json(path, "policy --json");
+    let applied = json(path, "policy apply p.toml --json");
+    assert_eq!(applied["policy"]["spread_collar_bp"], 77);
+    assert_eq!(applied["version"].as_u64(), before["version"].as_u64().map(|v| v + 1));
+    assert_eq!(done(path, "policy diff p.toml"), "no change\n");
+    assert!(done(path, "policy apply p.toml").starts_with("no change"));
+    assert!(done(path, "policy").contains("spread_collar_bp"));
+    for (text, reason) in [
+        ("[policy]\nspread_colar_bp = 1\n", "p.toml:2"),
+        ("[server]\nlisten = \"127.0.0.1:1\"\n", "no [policy] section"),
+    ] {
+        write(text);
+        let output = amarktai(path, "policy apply p.toml");
+        assert_eq!(output.status.code(), Some(2));
+        assert!(self::text(&output.stderr).contains(reason), "{}", self::text(&output.stderr));
+    }
+    assert_eq!(amarktai(path, "policy diff no.toml").status.code(), Some(2));
+}
+
+#[test]
+fn the_emergency_stop_holds_and_is_taken_back() {
+    let directory = tempfile::tempdir().unwrap();
+    done(directory.path(), "tokens create --name ci --role admin");
+    let said = done(directory.path(), "emergency-stop --reason storm");
+    assert!(said.starts_with("emergency stop of the account on since "), "{said}");
+    assert!(said.contains("storm") && said.contains("0 bots open nothing"), "{said}");
+    let cleared = json(directory.path(), "emergency-stop --clear --json");
+    assert_eq!(cleared["active"], false);
+}
+
+#[test]
+fn a_store_proves_itself_and_a_changed_one_does_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    assert!(refused(path, "verify").contains("there is no store"));
+    done(path, "tokens create --name ci --role admin");
+    done(path, "wallet deposit --exchange luno --currency ZAR --amount 1234567");
+    let proof = json(path, "verify --json");
+    assert_eq!((&proof["ok"], &proof["ledger"]["ok"]), (&true.into(), &true.into()));
+    assert!(proof["events"]["events"].as_u64() > Some(0), "{proof}");
+    let events = json(path, "events --json");
+    assert_eq!(events[0]["type"], "balance_updated");
+    // As a hand with an editor would: the same length, another figure, everywhere.
+    let file = path.join("amarktai-data/amarktai.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let places: Vec<usize> =
+        (0..bytes.len() - 7).filter(|at| bytes[*at..].starts_with(b"1234567")).collect();
+    assert!(places.len() > 2, "{places:?}");
+    for at in places {
+        bytes[at..at + 7].copy_from_slice(b"7654321");
+    }
+    std::fs::write(&file, bytes).unwrap();
+    let output = amarktai(path, "verify");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stdout);
+    assert!(said.contains("was changed after it was written"), "{said}");
+    assert!(said.ends_with("NOT OK\n"), "{said}");
+}
+
+#[test]
+fn check_says_what_it_cannot_tell() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let status = |name: &str| {
+        let output = amarktai(path, "check --json");
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stdout));
+        let parts: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found = parts.as_array().unwrap().iter().find(|part| part["name"] == name).cloned();
+        found.unwrap()["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(status("store"), "could_not_tell");
+    assert!(!path.join("amarktai-data").exists(), "looking makes nothing");
+    done(path, "tokens create --name ci --role admin");
+    for (name, expected) in [
+        ("config", "ok"),
+        ("data_dir", "ok"),
+        ("store", "ok"),
+        ("clock", "ok"),
+        ("feeds", "could_not_tell"),
+        ("live_gate", "not_built"),
+    ] {
+        assert_eq!(status(name), expected, "{name}");
+    }
+    std::fs::write(path.join("amarktai-data/amarktai.db"), "this is no database at all").unwrap();
+    let output = amarktai(path, "check");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("not_ready"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn the_setup_code_is_printed_alone_or_told_to_be_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    assert!(refused(path, "setup-code").contains("`amarktai run` makes it"));
+    let create = typed(path, "users create --name ann --role admin", "long enough to do\n");
+    assert_eq!(create.status.code(), Some(0));
+    assert!(refused(path, "setup-code").contains("the first owner of amarktai-data exists"));
+    std::fs::write(path.join("amarktai-data/setup-code"), "correct-horse\n").unwrap();
+    assert_eq!(done(path, "setup-code"), "correct-horse\n");
+}
+
+#[test]
+fn the_sandbox_prints_where_it_is_and_ends_when_told() {
+    use std::io::{BufRead, BufReader};
+    let directory = tempfile::tempdir().unwrap();
+    let output = amarktai(directory.path(), "sandbox --fault rain");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--fault rain: \"rain\" is no fault"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_amarktai"))
+        .current_dir(directory.path())
+        .env_clear()
+        .args(["sandbox", "--fault", "luno:silence=5s"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first: Vec<String> = lines.take(4).map(Result::unwrap).collect();
+    for (line, name) in first.iter().zip(["binance", "kucoin", "luno"]) {
+        let start = format!("{name} rest=http://127.0.0.1:");
+        assert!(line.starts_with(&start) && line.contains(" stream=ws://127.0.0.1:"), "{line}");
+    }
+    assert!(first[3].starts_with("control http://127.0.0.1:"), "{}", first[3]);
+    let id = child.id().to_string();
+    assert!(Command::new("kill").arg(&id).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

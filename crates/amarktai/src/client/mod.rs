@@ -7,12 +7,19 @@
 mod answer;
 mod api;
 mod bots;
+mod check;
 mod failure;
+mod follow;
 mod lists;
 mod password;
 mod people;
+mod policy;
+mod sandbox;
 mod session;
+mod setup_code;
+mod stop;
 mod table;
+mod verify;
 
 use crate::cli::{self, Command};
 use crate::config::Config;
@@ -38,10 +45,25 @@ pub fn execute(command: Command, config: &Config) -> ExitCode {
 }
 
 async fn carry_out(command: &Command, config: &Config) -> Result<ExitCode, Failure> {
+    let is_json = is_json(command);
+    match command {
+        Command::Sandbox(asked) => return sandbox::serve(asked).await,
+        Command::Events(asked) if asked.follow => return follow::follow(config, asked).await,
+        Command::SetupCode => return setup_code::setup_code(config)?.print(is_json),
+        Command::Check { .. } => return check::check(config).await?.print(is_json),
+        Command::Verify { .. } => return verify::verify(config).await?.print(is_json),
+        _ => {}
+    }
+    // Before the lock is taken: a person types as long as it takes.
+    let password = password(command)?;
     let session = Session::open(config, need(command)).await?;
-    let answer = ask(&session.api, command).await;
+    if session.here.is_some() && matches!(command, Command::Bots(_) | Command::Why { .. }) {
+        let dir = config.data_dir.display();
+        eprintln!("amarktai: no server runs on {dir}: bots do nothing until `amarktai run`");
+    }
+    let answer = ask(&session.api, command, password).await;
     session.close().await?;
-    answer?.print(is_json(command))
+    answer?.print(is_json)
 }
 
 /// What a verb needs of the data directory.
@@ -56,8 +78,17 @@ fn need(command: &Command) -> Need {
         }
         Command::Wallet(asked) if asked.verb.is_some() => Need::Order,
         Command::Bots(asked) if matches!(asked.verb, BotsVerb::Create(_)) => Need::Order,
-        Command::Policy(_) | Command::EmergencyStop(_) => Need::Order,
         _ => Need::Look,
+    }
+}
+
+/// Of whoever is to be made.
+fn password(command: &Command) -> Result<Option<String>, Failure> {
+    match command {
+        Command::Users(cli::Users { verb: Some(cli::UsersVerb::Create { name, .. }), .. }) => {
+            password::ask(name).map(Some)
+        }
+        _ => Ok(None),
     }
 }
 
@@ -78,7 +109,7 @@ fn is_json(command: &Command) -> bool {
     }
 }
 
-async fn ask(api: &Api, command: &Command) -> Result<Answer, Failure> {
+async fn ask(api: &Api, command: &Command, password: Option<String>) -> Result<Answer, Failure> {
     match command {
         Command::Why { name, .. } => bots::why(api, name).await,
         Command::Bots(asked) => bots::bots(api, &asked.verb).await,
@@ -86,8 +117,23 @@ async fn ask(api: &Api, command: &Command) -> Result<Answer, Failure> {
         Command::Orders(asked) => lists::orders(api, asked).await,
         Command::Events(asked) => lists::events(api, asked).await,
         Command::Wallet(asked) => lists::wallet(api, asked.verb.as_ref()).await,
-        Command::Users(asked) => people::users(api, asked.verb.as_ref()).await,
+        Command::Policy(asked) => policy::policy(api, asked.verb.as_ref()).await,
+        Command::EmergencyStop(asked) => stop::stop(api, asked).await,
+        Command::Users(asked) => people::users(api, asked.verb.as_ref(), password).await,
         Command::Tokens(asked) => people::tokens(api, asked.verb.as_ref()).await,
         _ => Err(Failure::Usage("this verb is not one of the client's".to_owned())),
+    }
+}
+
+/// Ends when somebody wants this process to: Ctrl-C, or what `kill` and service managers send.
+async fn ended() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupted = tokio::signal::ctrl_c();
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminated) => tokio::select! {
+            _ = interrupted => {}
+            _ = terminated.recv() => {}
+        },
+        Err(_) => drop(interrupted.await),
     }
 }

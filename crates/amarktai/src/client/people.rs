@@ -3,7 +3,6 @@
 use super::answer::{Answer, items};
 use super::api::Api;
 use super::failure::Failure;
-use super::password;
 use super::table::Column;
 use crate::cli::{Role, TokensVerb, UsersVerb};
 use serde_json::{Value, json};
@@ -27,12 +26,15 @@ const fn word(role: Role) -> &'static str {
 }
 
 /// `users …`
-pub(crate) async fn users(api: &Api, verb: Option<&UsersVerb>) -> Result<Answer, Failure> {
+pub(crate) async fn users(
+    api: &Api,
+    verb: Option<&UsersVerb>,
+    password: Option<String>,
+) -> Result<Answer, Failure> {
     let Some(UsersVerb::Create { name, role, account }) = verb else {
         return Ok(Answer::list(api.get("/api/users").await?, USERS));
     };
     let account = account_id(api, account.as_deref()).await?;
-    let password = password::ask(name)?;
     let body = json!({
         "name": name, "role": word(*role), "account_id": account, "password": password,
     });
@@ -62,7 +64,8 @@ pub(crate) async fn tokens(api: &Api, verb: Option<&TokensVerb>) -> Result<Answe
 async fn revoke(api: &Api, token: &str) -> Result<Answer, Failure> {
     let tokens = items(api.get("/api/tokens").await?);
     let mut alive = tokens.into_iter().filter(|one| one["revoked_at"].is_null());
-    let is_meant = |one: &Value| one["id"].as_i64() == token.parse().ok() || one["name"] == token;
+    let id = token.parse::<u64>().ok();
+    let is_meant = |one: &Value| one["name"] == token || (id.is_some() && one["id"].as_u64() == id);
     let missing = || format!("there is no token {token:?}; `amarktai tokens` lists them");
     let found = alive.find(is_meant).ok_or_else(|| Failure::could_not(missing()))?;
     api.delete(&format!("/api/tokens/{}", found["id"])).await?;
@@ -75,9 +78,9 @@ async fn account_id(api: &Api, account: Option<&str>) -> Result<Value, Failure> 
     let Some(account) = account else { return Ok(Value::Null) };
     let accounts = items(api.get("/api/accounts").await?);
     let by_name = accounts.iter().find(|one| one["name"] == account);
-    let found =
-        by_name.or_else(|| accounts.iter().find(|one| one["id"].as_i64() == account.parse().ok()));
-    let found = found.map(|one| one["id"].clone());
+    let id = account.parse::<u64>().ok().map(|id| json!(id));
+    let by_id = || accounts.iter().find(|one| Some(&one["id"]) == id.as_ref());
+    let found = by_name.or_else(by_id).map(|one| one["id"].clone());
     found.ok_or_else(|| {
         let names = accounts.iter().filter_map(|one| one["name"].as_str()).collect::<Vec<_>>();
         Failure::could_not(format!(

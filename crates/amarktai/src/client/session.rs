@@ -42,8 +42,16 @@ pub(crate) struct Session {
 impl Session {
     /// Finds whom to speak to.
     pub(crate) async fn open(config: &Config, need: Need) -> Result<Self, Failure> {
+        let session = Self::find(config, need).await?;
+        if need != Need::Look {
+            session.first_account(config).await?;
+        }
+        Ok(session)
+    }
+
+    async fn find(config: &Config, need: Need) -> Result<Self, Failure> {
         if is_address_given(config) {
-            return Self::server(config, config.server.listen.to_string());
+            return Self::running(config);
         }
         let is_stored = config.database_path().exists();
         if !is_stored && (config.token.is_some() || need != Need::Found) {
@@ -52,7 +60,7 @@ impl Session {
         let began = Instant::now();
         loop {
             let pid = match Offline::open(config).await {
-                Ok(here) => return Self::offline(config, here, need).await,
+                Ok(here) => return Self::offline(here),
                 Err(OfflineError::Store(StoreError::Locked { pid, .. })) => pid,
                 Err(error) => return Err(Failure::could_not(error.to_string())),
             };
@@ -78,7 +86,9 @@ impl Session {
     }
 
     fn server(config: &Config, address: String) -> Result<Self, Failure> {
-        Ok(Self { api: Api::new(reachable(address), token(config))?, here: None })
+        let address = reachable(address);
+        let token = token(config, &address);
+        Ok(Self { api: Api::new(address, token)?, here: None })
     }
 
     /// No store: only a server with another data directory can be meant.
@@ -94,18 +104,15 @@ impl Session {
         )))
     }
 
-    async fn offline(config: &Config, here: Offline, need: Need) -> Result<Self, Failure> {
+    fn offline(here: Offline) -> Result<Self, Failure> {
         let origin = "this process".to_owned();
         let token = Token { text: here.token.clone(), origin };
         let api = Api::new(here.address.to_string(), Some(token))?;
-        let session = Self { api, here: Some(here) };
-        if need != Need::Look {
-            session.first_account(config).await?;
-        }
-        Ok(session)
+        Ok(Self { api, here: Some(here) })
     }
 
-    /// Account 1, opened where there is none: whatever is ordered belongs to an account.
+    /// Account 1, opened where there is none: whatever is ordered belongs to an account. Only an
+    /// admin sees no account at all.
     async fn first_account(&self, config: &Config) -> Result<(), Failure> {
         let accounts = self.api.get("/api/accounts").await?;
         if accounts.as_array().is_some_and(Vec::is_empty) {
@@ -135,12 +142,14 @@ fn is_address_given(config: &Config) -> bool {
 
 /// Where the running server says that it is; else where it would be.
 fn address(config: &Config) -> String {
-    if is_address_given(config) {
-        return config.server.listen.to_string();
-    }
-    let written = std::fs::read_to_string(config.data_dir.join(ADDRESS_FILE)).ok();
-    let written = written.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    reachable(written.unwrap_or_else(|| config.server.listen.to_string()))
+    let given = is_address_given(config).then(|| config.server.listen.to_string());
+    let address = given.or_else(|| written_address(config));
+    reachable(address.unwrap_or_else(|| config.server.listen.to_string()))
+}
+
+fn written_address(config: &Config) -> Option<String> {
+    let text = std::fs::read_to_string(config.data_dir.join(ADDRESS_FILE)).ok()?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// A server that listens everywhere is asked on the loopback.
@@ -156,10 +165,16 @@ fn reachable(address: String) -> String {
     }
 }
 
-fn token(config: &Config) -> Option<Token> {
+/// The one that was set; else that of the server beside the data, and then only for this server:
+/// it is an admin's, and no other machine needs to see it.
+fn token(config: &Config, address: &str) -> Option<Token> {
     if let Some(token) = &config.token {
         let (text, origin) = (token.expose().to_owned(), "AMARKTAI_TOKEN".to_owned());
         return Some(Token { text, origin });
+    }
+    let is_near = address.parse::<SocketAddr>().is_ok_and(|at| at.ip().is_loopback());
+    if !is_near && written_address(config).as_deref() != Some(address) {
+        return None;
     }
     let path: PathBuf = config.data_dir.join(TOKEN_FILE);
     let text = std::fs::read_to_string(&path).ok()?.trim().to_owned();
@@ -168,4 +183,27 @@ fn token(config: &Config) -> Option<Token> {
 
 async fn is_listening(address: &str) -> bool {
     matches!(tokio::time::timeout(PROBE_TIME, TcpStream::connect(address)).await, Ok(Ok(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+
+    #[test]
+    fn the_token_beside_the_data_is_shown_to_that_server_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let data_dir = directory.path().display().to_string();
+        let flags = vec![("--data-dir", "data_dir", data_dir)];
+        let config = Config::load(&Sources { flags, ..Sources::default() }).unwrap();
+        let shown = |address: &str| token(&config, address).map(|token| token.text);
+        assert_eq!(shown("127.0.0.1:8000"), None, "there is none");
+        std::fs::write(directory.path().join(TOKEN_FILE), "amk_x\n").unwrap();
+        assert_eq!(shown("127.0.0.1:8000").as_deref(), Some("amk_x"));
+        assert_eq!(shown("10.0.0.1:8000"), None);
+        std::fs::write(directory.path().join(ADDRESS_FILE), "10.0.0.1:8000\n").unwrap();
+        assert_eq!(shown("10.0.0.1:8000").as_deref(), Some("amk_x"));
+        assert_eq!(address(&config), "10.0.0.1:8000");
+        assert_eq!(reachable("0.0.0.0:9".to_owned()), "127.0.0.1:9");
+    }
 }

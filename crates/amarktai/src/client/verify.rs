@@ -1,0 +1,86 @@
+//! The proof over what is stored: the ledger adds up and the event log was not changed.
+//!
+//! It reads the whole store on a read-only connection of its own, also beside a running server:
+//! figures that the server itself would tell prove less, and its pool stays free for others.
+
+use super::answer::Answer;
+use super::failure::Failure;
+use super::session::{Need, Session};
+use crate::config::Config;
+use serde_json::json;
+use std::fmt::Write;
+use storage::{EventsVerified, LedgerVerified, ReadPool, StoreError};
+
+/// `verify`
+pub(crate) async fn verify(config: &Config) -> Result<Answer, Failure> {
+    let session = Session::open(config, Need::Look).await?;
+    let path = config.database_path();
+    let answer = match &session.here {
+        Some(here) => prove(&here.store().reader()),
+        None if path.exists() => ReadPool::open(&path, 1).and_then(|reader| prove(&reader)),
+        None => return from_far(&session).await,
+    };
+    session.close().await?;
+    answer.map_err(|e| Failure::could_not(format!("{}: {e}", path.display())))
+}
+
+fn prove(reader: &ReadPool) -> Result<Answer, StoreError> {
+    let (ledger, events) = (reader.ledger_verify(None)?, reader.events_verify()?);
+    let ok = ledger.ok && events.ok;
+    let mut text = String::new();
+    // Writing to a text cannot fail.
+    let _ = books(&mut text, &ledger);
+    let _ = chain(&mut text, &events);
+    text.push_str(if ok { "ok\n" } else { "NOT OK\n" });
+    let json = json!({ "ok": ok, "ledger": ledger, "events": events });
+    Ok(Answer { exit: u8::from(!ok), ..Answer::new(json, text) })
+}
+
+fn books(text: &mut String, ledger: &LedgerVerified) -> std::fmt::Result {
+    let LedgerVerified { transfers, postings, incomplete, .. } = ledger;
+    writeln!(text, "ledger: {transfers} transfers, {postings} postings")?;
+    for sum in &ledger.currencies {
+        writeln!(text, "  {}: debits and credits differ by {}", sum.currency, sum.sum)?;
+    }
+    for fault in &ledger.unbalanced {
+        let (transfer, account) = (fault.transfer_seq, fault.account_id.0);
+        let difference = format!("{} {}", fault.sum, fault.currency);
+        writeln!(text, "  transfer {transfer} of account {account} is off by {difference}")?;
+    }
+    if *incomplete > 0 {
+        writeln!(text, "  {incomplete} transfers are incomplete")?;
+    }
+    for profit in &ledger.realized_equals_trades {
+        let relation = if profit.ok { "equals" } else { "DIFFERS FROM" };
+        writeln!(
+            text,
+            "  {} {}: profit in the books {} {relation} the trades' {}",
+            profit.exchange, profit.currency, profit.ledger, profit.trades
+        )?;
+    }
+    Ok(())
+}
+
+fn chain(text: &mut String, events: &EventsVerified) -> std::fmt::Result {
+    let chain = if events.ok { "in an unbroken chain" } else { "in a chain that is BROKEN" };
+    writeln!(text, "events: {} {chain}", events.events)?;
+    for fault in &events.faults {
+        let stream = fault.account_id.map_or("the fleet".into(), |a| format!("account {}", a.0));
+        writeln!(text, "  event {} of {stream}: {}", fault.seq, fault.problem)?;
+    }
+    Ok(())
+}
+
+/// A server whose files are not here proves its ledger only.
+async fn from_far(session: &Session) -> Result<Answer, Failure> {
+    let ledger = session.api.get("/api/ledger/verify").await?;
+    let ok = ledger["ok"] == true;
+    let word = if ok { "ok" } else { "NOT OK" };
+    let (transfers, postings) = (&ledger["transfers"], &ledger["postings"]);
+    let text = format!(
+        "ledger: {transfers} transfers, {postings} postings\nevents: only provable where the \
+         data directory is\n{word}\n"
+    );
+    let json = json!({ "ok": ok, "ledger": ledger, "events": null });
+    Ok(Answer { exit: u8::from(!ok), ..Answer::new(json, text) })
+}

@@ -1,2 +1,33 @@
-//! Benchmarks.
-fn main() {}
+//! Benchmarks of the core: `cargo run --release -p bench -- all|trades|orders|fleet|wait`.
+//!
+//! Everything goes through [`engine::Engine::apply`]; what comes out is serialised into one reused
+//! buffer and hashed, and the hash of a second run must be the same.
+
+mod fleet;
+mod orders;
+mod rig;
+mod tape;
+mod trades;
+mod wait;
+
+/// Prints of a full run; a first argument after the name scales it down.
+const PRINTS: usize = 1_000_000;
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let which = args.next().unwrap_or_else(|| "all".to_owned());
+    let prints = args.next().and_then(|n| n.parse().ok()).unwrap_or(PRINTS);
+    let is_asked = |name: &str| which == "all" || which == name;
+    if is_asked("trades") {
+        trades::run(prints);
+    }
+    if is_asked("orders") {
+        orders::run(prints);
+    }
+    if is_asked("fleet") {
+        fleet::run(prints);
+    }
+    if is_asked("wait") {
+        wait::run(prints);
+    }
+}

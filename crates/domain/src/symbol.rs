@@ -63,8 +63,29 @@ impl FromStr for Symbol {
     }
 }
 
+/// Room for a symbol's text: every stored row has one, so it is made without an allocation.
+#[derive(Default)]
+struct Text {
+    bytes: [u8; 2 * CODE_BYTES + 1],
+    len: usize,
+}
+
+impl Text {
+    fn push(&mut self, text: &str) {
+        let end = self.len + text.len();
+        if let Some(room) = self.bytes.get_mut(self.len..end) {
+            room.copy_from_slice(text.as_bytes());
+            self.len = end;
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    }
+}
+
 macro_rules! as_text {
-    ($t:ty, $show:expr) => {
+    ($t:ty, $show:expr, $text:expr) => {
         impl fmt::Display for $t {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let show: fn(&$t, &mut fmt::Formatter<'_>) -> fmt::Result = $show;
@@ -78,7 +99,10 @@ macro_rules! as_text {
         }
         impl Serialize for $t {
             fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                s.collect_str(self)
+                let text: fn(&$t, &mut Text) = $text;
+                let mut buffer = Text::default();
+                text(self, &mut buffer);
+                s.serialize_str(buffer.as_str())
             }
         }
         impl<'de> Deserialize<'de> for $t {
@@ -89,8 +113,12 @@ macro_rules! as_text {
         }
     };
 }
-as_text!(Currency, |c, f| f.pad(c.as_str()));
-as_text!(Symbol, |s, f| f.pad(&format!("{}/{}", s.base, s.quote)));
+as_text!(Currency, |c, f| f.pad(c.as_str()), |c, text| text.push(c.as_str()));
+as_text!(Symbol, |s, f| f.pad(&format!("{}/{}", s.base, s.quote)), |s, text| {
+    text.push(s.base.as_str());
+    text.push("/");
+    text.push(s.quote.as_str());
+});
 
 /// A supported exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

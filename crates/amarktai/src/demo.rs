@@ -148,7 +148,7 @@ const FLEET: &[Line] = &[
         "BTC/USDT",
         StrategyKind::EmaCross,
         &[("fast", "3"), ("slow", "8")],
-        Timeframe::S1,
+        Timeframe::S5,
         1_500,
     ),
     (
@@ -193,7 +193,7 @@ const FLEET: &[Line] = &[
         "DOGE/USDT",
         StrategyKind::MacdTrend,
         &[("fast", "6"), ("slow", "13"), ("signal", "5")],
-        Timeframe::S1,
+        Timeframe::S5,
         1_500,
     ),
     ("ladder", Exchange::Binance, "BNB/USDT", StrategyKind::Grid, &[], Timeframe::S5, 3_000),

@@ -59,3 +59,26 @@ fn the_table_of_refusals_is_up_to_date() {
     }
     keep("refusals.md", &table);
 }
+
+#[test]
+fn the_table_of_states_is_up_to_date() {
+    let mut table = String::from(
+        "| | entry | resting entry orders | strategy exit | protective exit | flatten |\n\
+         |---|---|---|---|---|---|\n",
+    );
+    for (state, cells) in risk::table() {
+        let words = cells.map(|cell| format!("{cell:?}").to_lowercase());
+        writeln!(table, "| {state} | {} |", words.join(" | ")).unwrap();
+    }
+    keep("states.md", &table);
+}
+
+#[test]
+fn the_table_of_checks_is_up_to_date() {
+    let mut table = String::from("| | check | for |\n|---|---|---|\n");
+    for (at, check) in risk::CHECKS.iter().enumerate() {
+        let whom = if check.entries_only { "entries" } else { "every order" };
+        writeln!(table, "| {} | `{}` | {whom} |", at + 1, check.name).unwrap();
+    }
+    keep("checks.md", &table);
+}

@@ -9,17 +9,12 @@ const DEFINITION: &str = "crates/amarktai/src/config/flags.rs";
 
 /// Accessors of parts that are not built or not wired yet. A name leaves this list together with
 /// the commit that reads it; the check fails where that is forgotten.
-const AWAITING: [&str; 10] = [
-    "is_trading_enabled",
-    "is_paper_trading_enabled",
+const AWAITING: [&str; 5] = [
     "is_autopilot_enabled",
-    "is_bodyguard_enabled",
-    "is_realtime_enabled",
     "is_self_healing_enabled",
     "paper_training_days",
     "is_wallet_funding_required",
     "are_live_api_keys_required",
-    "paper_supported_exchanges",
 ];
 
 /// Prints every flag's reader, and gives the flags that have none or several.

@@ -6,5 +6,10 @@
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod core_loop;
+pub mod demo;
+pub mod feeds;
 pub mod logging;
 pub mod offline;
+pub mod run;
+pub mod supervise;

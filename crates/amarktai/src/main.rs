@@ -29,9 +29,36 @@ fn dispatch(command: Command, config: &Config) -> ExitCode {
             show(config, &verb);
             ExitCode::SUCCESS
         }
-        // Said aloud rather than half done.
-        Command::Run | Command::Demo => fail("not built"),
+        Command::Run => serve(config, amarktai::run::run(config)),
+        Command::Demo => serve(config, amarktai::demo::demo(config)),
         asked => amarktai::client::execute(asked, config),
+    }
+}
+
+/// Runs until it is ended; logs go to stderr.
+fn serve(
+    config: &Config,
+    product: impl Future<Output = Result<(), amarktai::run::RunError>>,
+) -> ExitCode {
+    if let Err(error) = amarktai::logging::init(config.log_format) {
+        return fail(&error.to_string());
+    }
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.to_string()),
+    };
+    let ended = runtime.block_on(product);
+    // Whatever is still asleep does not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -113,7 +113,7 @@ fn drive(mut engine: Engine, store: &Store, mut requests: mpsc::Receiver<CoreReq
     let mut id = 0;
     while let Some(request) = requests.blocking_recv() {
         match request {
-            CoreRequest::Query(ask) => ask(&engine),
+            CoreRequest::Query(ask) => ask(&engine)(),
             CoreRequest::Command { account, actor, command, reply } => {
                 id += 1;
                 let envelope = Envelope { id, actor, account, command };

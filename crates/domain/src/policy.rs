@@ -111,7 +111,7 @@ impl Default for Policy {
             rearms_per_day_max: 3,
             cooldown_after_trade_s: 0,
             consecutive_losses_max: 5,
-            consecutive_losses_pause_s: 3_600,
+            consecutive_losses_pause_s: 900,
             breaker_bot_percent: percent(20),
             breaker_account_day_percent: percent(10),
             breaker_fleet_day_percent: percent(15),

@@ -90,7 +90,7 @@ impl Engine {
             shard.arm(slot, world);
             if shard.bots[slot].exit_wanted.is_some() {
                 shard.interest(id).exiting.insert(slot as u32);
-                shard.at(now, crate::shard::Due::RetryExit(slot as u32));
+                shard.retry_exit(slot, now);
             }
             if let Some(until) = shard.bots[slot].cooldown_until {
                 shard.at(until, crate::shard::Due::Cooldown(slot as u32));

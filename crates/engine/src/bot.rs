@@ -34,6 +34,8 @@ pub(crate) struct OpenOrder {
     pub(crate) created_at: Timestamp,
     pub(crate) is_open: bool,
     pub(crate) cancel_sent: bool,
+    /// The market was not seen for a time while it was open.
+    pub(crate) saw_gap: bool,
 }
 
 /// What the bot's day looks like; begins anew at midnight UTC.
@@ -109,6 +111,8 @@ pub(crate) struct Fixed {
     pub(crate) edge_bp: Option<f64>,
     /// The position as the strategy sees it.
     pub(crate) position: strategy::Position,
+    /// The one timer of its exit that is set.
+    pub(crate) retry_at: Option<Timestamp>,
 }
 
 impl Bot {
@@ -143,7 +147,7 @@ impl Bot {
             last_order: None,
             last_decision_at: None,
             fixed: Fixed::default(),
-            is_dirty: true,
+            is_dirty: false,
             evaluations: VecDeque::new(),
         }
     }
@@ -250,7 +254,6 @@ impl Bot {
             _ => return None,
         };
         self.record.updated_at = at;
-        self.is_dirty = true;
         Some(BotChange {
             record: self.record.clone(),
             event,

@@ -1,19 +1,17 @@
 //! Carrying out commands. Nothing moves unless everything asked for is possible.
 
-use crate::bot::{Bot, Step};
-use crate::command::{
-    BotPatch, BreakerScope, Command, CommandError, NewBot, Reply, WalletMove, cap,
-};
+mod change;
+mod create;
+
+use crate::command::{BreakerScope, Command, CommandError, Reply, WalletMove};
 use crate::engine::Engine;
 use crate::input::Envelope;
-use crate::output::{AccountRecord, BotRecord, BreakerRecord, Output, PolicyRecord};
+use crate::output::{AccountRecord, BreakerRecord, Output, PolicyRecord};
 use crate::shard::{Shard, Stop};
 use domain::{
-    AccountId, Actor, Amount, BotConfig, BotId, CancelReason, Currency, EventKind, Exchange,
-    ExitReason, Hold, Lifecycle, Mode, OrderId, Policy, Price, Round, Sizing, StopChoice,
-    Timestamp,
+    AccountId, Actor, Amount, BotId, CancelReason, Currency, ExitReason, Hold, Lifecycle, Mode,
+    OrderId, Policy, StopChoice, Timestamp,
 };
-use ledger::BotBooks;
 
 type Answer = Result<Reply, CommandError>;
 
@@ -124,297 +122,6 @@ impl Engine {
         Ok(Reply::Account(id))
     }
 
-    fn config(&self, account: usize, request: &NewBot) -> Result<BotConfig, CommandError> {
-        let taken = self.shards[account]
-            .bots
-            .iter()
-            .any(|b| b.config().name == request.name && b.record.lifecycle != Lifecycle::Retired);
-        check_name(&request.name, taken)?;
-        let params = strategy::resolve(&request.strategy)
-            .map_err(|e| CommandError::InvalidStrategy { problem: e.to_string() })?;
-        let config = BotConfig {
-            name: request.name.clone(),
-            exchange: request.exchange.trim().to_lowercase(),
-            symbol: request.symbol,
-            strategy: request.strategy.clone(),
-            timeframe: request
-                .timeframe
-                .unwrap_or(strategy::schema(request.strategy.kind).default_timeframe),
-            risk_mode: request.risk_mode,
-            capital: request.capital,
-            sizing: request.sizing,
-            exits: request.exits.unwrap_or_else(|| strategy::default_exits(&params)),
-            managed: request.managed,
-        };
-        check_figures(&config)?;
-        Ok(config)
-    }
-
-    fn create_bot(
-        &mut self,
-        account: usize,
-        request: &NewBot,
-        start: bool,
-        actor: &Actor,
-        now: Timestamp,
-        out: &mut Vec<Output>,
-    ) -> Answer {
-        let config = self.config(account, request)?;
-        let is_supported = self.is_supported(&config.exchange);
-        self.check_cap(account, &config)?;
-        if is_supported {
-            self.check_capital(account, &config)?;
-        }
-        let id = BotId(self.shards.iter().map(|s| s.bots.len() as u32).sum::<u32>() + 1);
-        // Where the exchange is unknown nothing is ever booked under this one.
-        let exchange = Exchange::parse(&config.exchange).unwrap_or(Exchange::Binance);
-        let books = BotBooks::new(id, Mode::Paper, exchange, config.symbol);
-        let shard = &mut self.shards[account];
-        let record = BotRecord {
-            id,
-            account_id: shard.record.id,
-            mode: Mode::Paper,
-            lifecycle: if start { Lifecycle::Active } else { Lifecycle::Stopped },
-            holds: Default::default(),
-            season: shard.record.season,
-            created_at: now,
-            updated_at: now,
-            config,
-        };
-        let params = strategy::resolve(&record.config.strategy)
-            .map_err(|e| CommandError::InvalidStrategy { problem: e.to_string() })?;
-        let slot = shard.bots.len();
-        shard.bots.push(Bot::new(record, books, &params));
-        shard.slots.insert(id, slot as u32);
-        if let Some(mut change) = shard.bots[slot].transition(Step::Edit, actor, "created", now) {
-            change.event = Some(EventKind::BotCreated);
-            out.push(Output::Bot(change));
-        }
-        shard.touch(slot);
-        self.hold_new(account, slot, now, out);
-        self.attach(account, slot, now, out);
-        Ok(Reply::Bot(id))
-    }
-
-    /// Holds that are there from the first moment.
-    fn hold_new(&mut self, account: usize, slot: usize, now: Timestamp, out: &mut Vec<Output>) {
-        let bot = &self.shards[account].bots[slot];
-        let exchange = bot.config().exchange.clone();
-        let is_supported = self.is_supported(&exchange);
-        let is_paper_on = self.switches.paper_trading;
-        let actor = crate::attach::engine_actor();
-        self.with_shard(account, now, |shard, world| {
-            if !is_supported {
-                let reason = format!("{exchange} is not in PAPER_SUPPORTED_EXCHANGES");
-                shard.hold(slot, Hold::UnsupportedExchange, &actor, reason, world, out);
-            }
-            if !is_paper_on {
-                let reason = "ENABLE_PAPER_TRADING".to_owned();
-                shard.hold(slot, Hold::ModeDisabled, &actor, reason, world, out);
-            }
-            if shard.stop_choice(world).is_some() {
-                let reason = "emergency stop".to_owned();
-                shard.hold(slot, Hold::EmergencyStop, &actor, reason, world, out);
-            }
-        });
-    }
-
-    fn check_cap(&self, account: usize, config: &BotConfig) -> Result<(), CommandError> {
-        let policy = self.policy_of(account).1;
-        // Bots of exchanges that are not ours are capped like those of the smallest.
-        let cap =
-            cap(&policy.paper_bots_max, &config.exchange).unwrap_or(policy.paper_bots_max.luno);
-        let on_it = |b: &&Bot| {
-            b.config().exchange == config.exchange && b.record.lifecycle != Lifecycle::Retired
-        };
-        let in_use = self.shards[account].bots.iter().filter(on_it).count() as u32;
-        if in_use < cap {
-            return Ok(());
-        }
-        let (exchange, mode) = (config.exchange.clone(), "paper".to_owned());
-        Err(CommandError::BotCapReached { exchange, mode, in_use, cap })
-    }
-
-    fn check_capital(&self, account: usize, config: &BotConfig) -> Result<(), CommandError> {
-        let unknown = || CommandError::UnknownInstrument {
-            exchange: config.exchange.clone(),
-            symbol: config.symbol,
-        };
-        let exchange = Exchange::parse(&config.exchange).ok_or_else(unknown)?;
-        let market =
-            self.markets.get(self.markets.id(exchange, config.symbol).ok_or_else(unknown)?);
-        let params = strategy::resolve(&config.strategy)
-            .map_err(|e| CommandError::InvalidStrategy { problem: e.to_string() })?;
-        let limit = self.policy_of(account).1.position_max(config.risk_mode);
-        let of_mode = config.capital.times(limit, Round::Down);
-        let entries = i64::from(strategy::max_entries(&params).max(1));
-        let largest_order = match config.sizing {
-            None => of_mode.part(1, entries, Round::Down),
-            Some(Sizing::FixedQuote(amount)) => amount.min(of_mode),
-            Some(Sizing::PercentOfEquity(percent)) => {
-                config.capital.times(crate::shard::share(percent), Round::Down).min(of_mode)
-            }
-        };
-        let price = market.last_quote.map_or(Price::ZERO, |q| q.1);
-        let minimum = market.instrument.smallest_order(price);
-        let twice = minimum + minimum;
-        if largest_order < twice {
-            let needed = twice
-                .product(config.capital, Round::Up)
-                .and_then(|n| n.quotient(largest_order.max(Amount::from_atoms(1)), Round::Up))
-                .unwrap_or(config.capital);
-            let capital = config.capital;
-            return Err(CommandError::CapitalTooSmall { capital, largest_order, minimum, needed });
-        }
-        let wallet = self.shards[account].ledger.wallet(Mode::Paper, exchange, config.symbol.quote);
-        if wallet.available < config.capital {
-            return Err(CommandError::InsufficientFunds {
-                exchange: config.exchange.clone(),
-                currency: config.symbol.quote,
-                needed: config.capital,
-                available: wallet.available,
-            });
-        }
-        Ok(())
-    }
-
-    fn on_bot(
-        &mut self,
-        account: usize,
-        slot: usize,
-        envelope: &Envelope,
-        now: Timestamp,
-        out: &mut Vec<Output>,
-    ) -> Answer {
-        let actor = &envelope.actor;
-        let bot = &self.shards[account].bots[slot];
-        let (id, lifecycle) = (bot.record.id, bot.record.lifecycle);
-        let wrong = |action: &str| {
-            let state = format!("{lifecycle:?}").to_lowercase();
-            Err(CommandError::WrongState { state, action: action.to_owned() })
-        };
-        let is_stopped_all = self.fleet_stop.is_some() || self.shards[account].stop.is_some();
-        match &envelope.command {
-            Command::Clone { name, .. } => {
-                let request = NewBot { name: name.clone(), ..bot.config().clone().into() };
-                return self.create_bot(account, &request, true, actor, now, out);
-            }
-            Command::UpdateBot { patch, .. } if lifecycle != Lifecycle::Retired => {
-                return self.update_bot(account, slot, patch, actor, now, out);
-            }
-            Command::Start(_) if is_stopped_all => return Err(CommandError::EmergencyStopActive),
-            Command::Resume(_) if is_stopped_all => return Err(CommandError::EmergencyStopActive),
-            _ if lifecycle == Lifecycle::Retired => return wrong("be changed"),
-            _ => {}
-        }
-        let holds = bot.record.holds;
-        self.with_shard(account, now, |shard, world| match envelope.command {
-            Command::Start(_) => {
-                if lifecycle != Lifecycle::Stopped {
-                    return wrong("be started");
-                }
-                let change = shard.bots[slot].transition(Step::Start, actor, "started", now);
-                out.extend(change.map(Output::Bot));
-                shard.touch(slot);
-                Ok(Reply::Bot(id))
-            }
-            Command::Pause(_) if lifecycle != Lifecycle::Active => wrong("be paused"),
-            Command::Pause(_) => {
-                let reason = "paused by hand".to_owned();
-                shard.hold(slot, Hold::UserPaused, actor, reason, world, out);
-                Ok(Reply::Bot(id))
-            }
-            Command::Resume(_) => {
-                // What a person may release; the other holds have rules of their own.
-                for hold in [Hold::UserPaused, Hold::EmergencyStop, Hold::Rogue] {
-                    let reason = "resumed by hand".to_owned();
-                    shard.release(slot, hold, actor, reason, world, out);
-                }
-                Ok(Reply::Bot(id))
-            }
-            Command::Stop { .. } if lifecycle != Lifecycle::Active => wrong("be stopped"),
-            Command::Stop { positions, .. } => {
-                if positions == StopChoice::Sell {
-                    shard.want_flat(slot, ExitReason::Manual, world, out);
-                }
-                shard.bots[slot].stop_choice = positions;
-                let change = shard.bots[slot].transition(Step::Stop, actor, "stopped", now);
-                out.extend(change.map(Output::Bot));
-                shard.withdraw_entries(slot, CancelReason::User, world);
-                shard.touch(slot);
-                Ok(Reply::Bot(id))
-            }
-            Command::Retire(_) => {
-                let bot = &shard.bots[slot];
-                if !bot.fixed.position.is_flat() || !bot.open.is_empty() {
-                    return Err(CommandError::NotFlat { position: bot.books.position });
-                }
-                shard.retire(slot, actor, world, out);
-                Ok(Reply::Bot(id))
-            }
-            Command::Rearm(_) if !holds.contains(Hold::RiskStop) => wrong("be re-armed"),
-            Command::Rearm(_) => {
-                if shard.rearm(slot, actor, world, out) {
-                    return Ok(Reply::Bot(id));
-                }
-                let problem = "its equity is not known while the feed is stale".to_owned();
-                Err(CommandError::NotPossible { problem })
-            }
-            Command::Flatten(_) => {
-                shard.want_flat(slot, ExitReason::Manual, world, out);
-                Ok(Reply::Bot(id))
-            }
-            _ => wrong("do that"),
-        })
-    }
-
-    fn update_bot(
-        &mut self,
-        account: usize,
-        slot: usize,
-        patch: &BotPatch,
-        actor: &Actor,
-        now: Timestamp,
-        out: &mut Vec<Output>,
-    ) -> Answer {
-        let bot = &self.shards[account].bots[slot];
-        let (id, mut config) = (bot.record.id, bot.config().clone());
-        let rewires = patch.strategy.is_some() || patch.timeframe.is_some();
-        if rewires && (!bot.fixed.position.is_flat() || !bot.open.is_empty()) {
-            return Err(CommandError::NotFlat { position: bot.books.position });
-        }
-        if let Some(name) = patch.name.as_ref().filter(|n| **n != config.name) {
-            let taken = self.shards[account].bots.iter().any(|b| b.config().name == *name);
-            check_name(name, taken)?;
-            config.name.clone_from(name);
-        }
-        if let Some(strategy) = &patch.strategy {
-            strategy::resolve(strategy)
-                .map_err(|e| CommandError::InvalidStrategy { problem: e.to_string() })?;
-            config.strategy = strategy.clone();
-        }
-        config.timeframe = patch.timeframe.unwrap_or(config.timeframe);
-        config.risk_mode = patch.risk_mode.unwrap_or(config.risk_mode);
-        config.sizing = patch.sizing.or(config.sizing);
-        config.exits = patch.exits.unwrap_or(config.exits);
-        config.managed = patch.managed.unwrap_or(config.managed);
-        check_figures(&config)?;
-        let shard = &mut self.shards[account];
-        let bot = &mut shard.bots[slot];
-        bot.record.config = config;
-        if let (true, Ok(params)) = (rewires, strategy::resolve(&bot.record.config.strategy)) {
-            bot.state = strategy::State::new(&params);
-        }
-        let change = bot.transition(Step::Edit, actor, "changed", now);
-        out.extend(change.map(Output::Bot));
-        shard.touch(slot);
-        if let Some(instrument) = shard.bots[slot].fixed.instrument {
-            self.bind(account, slot, instrument, now);
-            self.with_shard(account, now, |shard, world| shard.arm(slot, world));
-        }
-        Ok(Reply::Bot(id))
-    }
-
     fn cancel_order(
         &mut self,
         scope: Option<AccountId>,
@@ -512,7 +219,7 @@ impl Engine {
     ) -> Answer {
         let choice = if sell { StopChoice::Sell } else { StopChoice::KeepGuarding };
         let stop = Stop { choice, reason: reason.to_owned(), by: actor.clone(), since: now };
-        out.push(Output::EmergencyStop(Stop::record(Some(&stop), scope, now)));
+        let told = Output::EmergencyStop(Stop::record(Some(&stop), scope, now));
         let accounts = match scope {
             Some(_) => {
                 let account = self.account_of(scope)?;
@@ -526,6 +233,7 @@ impl Engine {
                 0..self.shards.len()
             }
         };
+        out.push(told);
         for account in accounts {
             self.with_shard(account, now, |s, w| s.stop_all(choice, actor, w, out));
         }
@@ -572,25 +280,40 @@ impl Engine {
             value: e.value,
             allowed: e.allowed.to_owned(),
         })?;
-        self.policy_versions += 1;
-        let version = self.policy_versions;
+        let version = self.policy_versions + 1;
+        let mut tell = |account_id| {
+            let (policy, actor) = (policy.clone(), actor.clone());
+            out.push(Output::Policy(PolicyRecord { account_id, version, policy, actor, at: now }));
+        };
         match scope {
             Some(_) => {
                 let account = self.account_of(scope)?;
                 crate::tighter::check(&self.policy.1, policy)?;
                 self.shards[account].policy = Some((version, policy.clone()));
                 self.shards[account].is_dirty = true;
+                tell(scope);
             }
-            None => self.policy = (version, policy.clone()),
+            None => {
+                self.policy = (version, policy.clone());
+                tell(None);
+                for shard in &mut self.shards {
+                    let own = shard.policy.as_ref();
+                    // An account's policy that is looser by now gives way to the fleet's.
+                    if own.is_some_and(|own| crate::tighter::check(policy, &own.1).is_err()) {
+                        shard.policy = None;
+                        shard.is_dirty = true;
+                        tell(Some(shard.record.id));
+                    }
+                }
+            }
         }
+        self.policy_versions = version;
         self.is_dirty = true;
-        out.push(Output::Policy(PolicyRecord {
-            account_id: scope,
-            version,
-            policy: policy.clone(),
-            actor: actor.clone(),
-            at: now,
-        }));
+        for account in 0..self.shards.len() {
+            self.with_shard(account, now, |shard, world| {
+                (0..shard.bots.len()).for_each(|slot| shard.arm(slot, world));
+            });
+        }
         Ok(Reply::Done)
     }
 
@@ -631,39 +354,6 @@ fn check_money(money: &WalletMove) -> Result<(), CommandError> {
     if !money.amount.is_positive() || money.amount > DEPOSIT_MAX {
         let allowed = "an amount above 0, at most 1000000000000";
         return Err(invalid("amount", money.amount, allowed));
-    }
-    Ok(())
-}
-
-fn check_figures(config: &BotConfig) -> Result<(), CommandError> {
-    let hundred = Amount::from_int(100);
-    if !config.capital.is_positive() || config.capital > DEPOSIT_MAX {
-        let allowed = "an amount above 0, at most 1000000000000";
-        return Err(invalid("capital", config.capital, allowed));
-    }
-    match config.sizing {
-        Some(Sizing::PercentOfEquity(p)) if !p.is_positive() || p > hundred => {
-            return Err(invalid("sizing.percent_of_equity", p, "above 0, at most 100"));
-        }
-        Some(Sizing::FixedQuote(a)) if !a.is_positive() => {
-            return Err(invalid("sizing.fixed_quote", a, "an amount above 0"));
-        }
-        _ => {}
-    }
-    let exits = &config.exits;
-    let falls = [("stop_percent", exits.stop_percent), ("trail_percent", exits.trail_percent)];
-    for (field, value) in falls {
-        if let Some(p) = value.filter(|p| !p.is_positive() || *p >= hundred) {
-            return Err(invalid(&format!("exits.{field}"), p, "above 0, below 100"));
-        }
-    }
-    if let Some(p) =
-        exits.target_percent.filter(|p| !p.is_positive() || *p > Amount::from_int(10_000))
-    {
-        return Err(invalid("exits.target_percent", p, "above 0, at most 10000"));
-    }
-    if exits.time_limit_s == Some(0) {
-        return Err(invalid("exits.time_limit_s", 0, "whole seconds above 0"));
     }
     Ok(())
 }

@@ -46,8 +46,11 @@ impl Shard {
         let (Some(id), Some(params)) = (bot.fixed.instrument, &bot.fixed.params) else { return };
         let market = world.markets.get(id);
         let values = values(market, bot.fixed.series, &bot.fixed.slots);
-        let context = context(market, bar, &values, bot.fixed.position, can_enter, world);
+        let figures = &values[..bot.fixed.slots.len()];
+        let context = context(market, bar, figures, bot.fixed.position, can_enter, world);
+        let before = bot.state.clone();
         let actions = strategy::on_bar(params, &mut bot.state, &context);
+        let is_changed = bot.state != before;
         if market.series[bot.fixed.series].timeframe != Timeframe::Trade {
             bot.last_decision_at = Some(world.now);
             bot.evaluated(Evaluation {
@@ -58,6 +61,9 @@ impl Shard {
         }
         if !actions.is_empty() && may_trade {
             self.act(slot, &actions, world, out);
+        }
+        // Its memory is stored even when nothing was ordered: a restart goes on from it.
+        if is_changed || !actions.is_empty() {
             self.touch(slot);
         }
     }
@@ -76,7 +82,8 @@ impl Shard {
         let market = world.markets.get(id);
         let Some(bar) = last_bar(market, bot.fixed.series) else { return };
         let values = values(market, bot.fixed.series, &bot.fixed.slots);
-        let context = context(market, &bar, &values, bot.fixed.position, can_enter, world);
+        let figures = &values[..bot.fixed.slots.len()];
+        let context = context(market, &bar, figures, bot.fixed.position, can_enter, world);
         let actions = strategy::on_fill(params, &mut bot.state, &context, fill);
         let is_signal = fill.purpose == OrderPurpose::Exit(ExitReason::Signal);
         if bot.fixed.position.is_flat() && fill.purpose != OrderPurpose::Entry && !is_signal {
@@ -94,10 +101,16 @@ impl Shard {
     pub(crate) fn replay(&mut self, slot: usize, world: &World<'_>) {
         let bot = &mut self.bots[slot];
         let (Some(id), Some(params)) = (bot.fixed.instrument, &bot.fixed.params) else { return };
+        // Only a side or a dip can have changed; what counts bars or owes a withdrawal goes on
+        // with the next bar.
+        if !matches!(bot.state, strategy::State::Cross(_) | strategy::State::Reversion(_)) {
+            return;
+        }
         let market = world.markets.get(id);
         let Some(bar) = last_bar(market, bot.fixed.series) else { return };
         let values = values(market, bot.fixed.series, &bot.fixed.slots);
-        let context = context(market, &bar, &values, bot.fixed.position, false, world);
+        let figures = &values[..bot.fixed.slots.len()];
+        let context = context(market, &bar, figures, bot.fixed.position, false, world);
         let _ = strategy::on_bar(params, &mut bot.state, &context);
     }
 
@@ -107,7 +120,8 @@ impl Shard {
         let market = world.markets.get(bot.fixed.instrument?);
         let bar = last_bar(market, bot.fixed.series)?;
         let values = values(market, bot.fixed.series, &bot.fixed.slots);
-        let context = context(market, &bar, &values, bot.fixed.position, true, world);
+        let figures = &values[..bot.fixed.slots.len()];
+        let context = context(market, &bar, figures, bot.fixed.position, true, world);
         Some(strategy::explain(bot.fixed.params.as_ref()?, &bot.state, &context))
     }
 }
@@ -124,7 +138,7 @@ fn values(market: &Market, series: usize, slots: &[market::Slot]) -> Values {
 fn context<'a>(
     market: &'a Market,
     bar: &'a Bar,
-    values: &'a Values,
+    values: &'a [f64],
     position: strategy::Position,
     can_enter: bool,
     world: &World<'_>,

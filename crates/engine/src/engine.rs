@@ -375,7 +375,8 @@ fn tell(
             shard.on_book(id, changed, world, out);
         }
         MarketEvent::Feed { .. } if change.feed_changed => shard.on_feed(id, world, out),
-        MarketEvent::Feed { .. } | MarketEvent::Gap { .. } => {}
+        MarketEvent::Gap { .. } => shard.on_gap(id),
+        MarketEvent::Feed { .. } => {}
     }
     shard.on_bid(id, world, out);
     for (series, bar) in &change.closed {

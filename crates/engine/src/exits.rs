@@ -6,7 +6,7 @@ use crate::shard::{Due, Shard, World};
 use crate::trigger::{self, Reason, Triggers};
 use domain::{
     Actor, CancelReason, ExitReason, Hold, InstrumentId, OrderKind, OrderPurpose, Price, Rate,
-    Round, Side, Span, StopChoice, TimeInForce,
+    Round, Side, Span, StopChoice, TimeInForce, Timestamp,
 };
 use risk::{Condition, Permission, Wish, permission};
 
@@ -38,11 +38,13 @@ impl Shard {
             .map(|(limit, at)| at + Span::from_secs(i64::from(limit)));
         let trail = share(exits.trail_percent);
         let triggers = &mut self.interest(id).triggers;
+        let high = triggers.high(owner).unwrap_or(high);
         triggers.set(owner, Reason::Stop, stop);
         triggers.set(owner, Reason::Target, target);
         triggers.set(owner, Reason::Drawdown, drawdown);
-        if let Some(distance) = trail.filter(|_| triggers.high(owner).is_none()) {
-            triggers.trail(owner, high, distance);
+        match trail {
+            Some(distance) => triggers.trail(owner, high, distance),
+            None => triggers.untrail(owner),
         }
         if let Some(at) = time {
             self.at(at, Due::TimeExit(owner));
@@ -70,7 +72,9 @@ impl Shard {
             return;
         }
         let market = world.markets.get(id);
-        let Some(bid) = market.book.best_bid().filter(|_| market.is_valid()) else { return };
+        // Prints fetched after a gap arm what they cross; it is sold once the feed is fresh.
+        let is_known = market.is_valid() || market.is_made_of_prints();
+        let Some(bid) = market.book.best_bid().filter(|_| is_known) else { return };
         let fired = interest.triggers.on_bid(bid.price);
         for (owner, reason) in fired {
             let slot = owner as usize;
@@ -122,8 +126,11 @@ impl Shard {
         bot.exit_wanted = Some(reason);
         bot.exit_retry_at = world.now;
         let interest = self.interest(id);
+        let high = interest.triggers.high(slot as u32);
         interest.triggers.clear(slot as u32);
         interest.exiting.insert(slot as u32);
+        let bot = &mut self.bots[slot];
+        bot.high = high.or(bot.high);
         self.touch(slot);
         self.try_exit(slot, world, out);
     }
@@ -132,7 +139,7 @@ impl Shard {
     pub(crate) fn try_exit(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
         let bot = &self.bots[slot];
         let (Some(reason), Some(id)) = (bot.exit_wanted, bot.fixed.instrument) else { return };
-        let (again, retry) = (world.now + EXIT_RETRY, Due::RetryExit(slot as u32));
+        let again = world.now + EXIT_RETRY;
         if !bot.open.is_empty() {
             let is_exit = |o: &&crate::bot::OpenOrder| o.purpose == OrderPurpose::Exit(reason);
             let is_at_work = bot.open.iter().all(|o| is_exit(&o) && o.kind == OrderKind::Market);
@@ -142,12 +149,15 @@ impl Shard {
             if !is_at_work && !is_young {
                 self.cancel_where(slot, CancelReason::Exit, world, |_| true);
             }
-            self.at(again, retry);
+            self.retry_exit(slot, again);
             return;
         }
         let market = world.markets.get(id);
+        if !bot.books.position.is_positive() {
+            return self.rest_of_exit(slot, id, world, out);
+        }
         if !market.is_valid() || world.now < bot.exit_retry_at {
-            self.at(again, retry);
+            self.retry_exit(slot, again);
             return;
         }
         let quantity = Self::sellable(bot, market, market.book.best_bid().map(|l| l.price));
@@ -171,7 +181,16 @@ impl Shard {
         if self.bots[slot].orders == before {
             self.bots[slot].exit_retry_at = again;
         }
-        self.at(again, retry);
+        self.retry_exit(slot, again);
+    }
+
+    /// Tries an exit again at this time; one timer a bot, the newest counts.
+    pub(crate) fn retry_exit(&mut self, slot: usize, at: Timestamp) {
+        let due = Due::RetryExit(slot as u32);
+        if let Some(before) = self.bots[slot].fixed.retry_at.replace(at) {
+            self.timers.remove(&(before, due));
+        }
+        self.at(at, due);
     }
 
     /// At the market; outside the spread collar as a limit at the collar, to be re-priced.
@@ -262,6 +281,25 @@ impl Shard {
         self.cancel_where(slot, reason, world, |o| o.purpose == OrderPurpose::Entry);
     }
 
+    /// Takes back what the strategy wanted to sell: its position is guarded from now on.
+    pub(crate) fn drop_strategy_exits(
+        &mut self,
+        slot: usize,
+        reason: CancelReason,
+        world: &World<'_>,
+    ) {
+        let signal = ExitReason::Signal;
+        self.cancel_where(slot, reason, world, |o| o.purpose == OrderPurpose::Exit(signal));
+        let bot = &mut self.bots[slot];
+        let Some(id) = bot.fixed.instrument.filter(|_| bot.exit_wanted == Some(signal)) else {
+            return;
+        };
+        bot.exit_wanted = None;
+        self.interest(id).exiting.remove(&(slot as u32));
+        self.touch(slot);
+        self.arm(slot, world);
+    }
+
     /// The feed of an instrument changed: without fresh prices no entry rests.
     pub(crate) fn on_feed(&mut self, id: InstrumentId, world: &World<'_>, out: &mut Vec<Output>) {
         let Some(Some(interest)) = self.interests.get(id.0 as usize) else { return };
@@ -291,9 +329,25 @@ impl Shard {
             let reason = "emergency stop".to_owned();
             self.hold(slot, Hold::EmergencyStop, actor, reason, world, out);
             self.withdraw_entries(slot, CancelReason::EmergencyStop, world);
-            if choice == StopChoice::Sell {
-                self.want_flat(slot, ExitReason::Emergency, world, out);
+            match choice {
+                StopChoice::Sell => self.want_flat(slot, ExitReason::Emergency, world, out),
+                StopChoice::KeepGuarding => {
+                    self.drop_strategy_exits(slot, CancelReason::EmergencyStop, world);
+                }
             }
+        }
+    }
+
+    /// Prints are missing for good: what was open meanwhile stays in the books, marked.
+    pub(crate) fn on_gap(&mut self, id: InstrumentId) {
+        for slot in self.interest(id).bots.clone() {
+            let bot = &mut self.bots[slot as usize];
+            if bot.open.is_empty() && bot.books.lots.is_empty() {
+                continue;
+            }
+            bot.open.iter_mut().for_each(|order| order.saw_gap = true);
+            bot.books.lots.saw_gap();
+            self.touch(slot as usize);
         }
     }
 

@@ -18,9 +18,13 @@ const BARS_KEPT: usize = 1_000;
 pub(crate) struct Series {
     pub(crate) timeframe: Timeframe,
     builder: BarBuilder,
+    /// Not stored: after a restart they are warmed from history, the time of the stop included.
+    #[serde(skip)]
     pub(crate) indicators: IndicatorSet,
+    #[serde(skip)]
     pub(crate) bars: VecDeque<Bar>,
     /// Until history was delivered, live bars wait, so that indicators see bars in order.
+    #[serde(skip)]
     pub(crate) awaits_history: bool,
 }
 
@@ -71,17 +75,9 @@ impl Series {
         }
     }
 
-    /// After a restart bars are missing: history comes first, and the open bar is incomplete.
+    /// After a restart history comes first.
     pub(crate) fn reawait(&mut self) {
-        if self.timeframe != Timeframe::Trade {
-            self.awaits_history = true;
-            self.bars.clear();
-            let specs = self.indicators.specs();
-            self.indicators = IndicatorSet::default();
-            for spec in specs {
-                self.indicators.slot(spec);
-            }
-        }
+        self.awaits_history = self.timeframe != Timeframe::Trade;
     }
 
     pub(crate) fn open_bar(&self) -> Option<Bar> {
@@ -218,9 +214,11 @@ impl Market {
                 self.is_dirty |= change.feed_changed;
                 self.feed = state.clone();
                 self.grade = *grade;
-                if !state.is_fresh() {
-                    // Prices of a broken sequence are worth nothing.
+                // Prices of a broken sequence are worth nothing, nor are those of fetched prints
+                // once the market speaks again.
+                if !state.is_fresh() || (self.is_made_of_prints && *grade != DataGrade::Trades) {
                     self.book.clear();
+                    self.is_made_of_prints = false;
                 }
             }
             MarketEvent::Gap { from } => {
@@ -234,9 +232,11 @@ impl Market {
     }
 
     fn on_book(&mut self, update: &BookUpdate) {
+        if std::mem::take(&mut self.is_made_of_prints) {
+            self.book.clear();
+        }
         self.book.apply(update);
         self.requested_at = update.requested_at;
-        self.is_made_of_prints = false;
     }
 
     fn on_print(&mut self, print: &Print, change: &mut Change) {
@@ -255,7 +255,10 @@ impl Market {
         if self.last_print.is_none_or(|last| print.id > last.id) {
             self.last_print = Some(*print);
         }
-        if print.backfilled || self.grade == DataGrade::Trades {
+        // A live book is never overwritten by prints of before.
+        if print.backfilled != self.feed.is_fresh()
+            && (print.backfilled || self.grade == DataGrade::Trades)
+        {
             self.make_touch(print);
         }
     }

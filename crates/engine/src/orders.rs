@@ -2,14 +2,14 @@
 
 use crate::bot::{Bot, EXIT_RETRY, OpenOrder, Outcome};
 use crate::output::{DecisionRecord, Output, RefusalRecord, TradeOpened};
-use crate::shard::{Due, Shard, World, loss_percent, state_of};
+use crate::shard::{Shard, World, loss_percent, state_of};
 use domain::{
     Amount, CancelReason, ExitReason, FillId, FillRecord, InstrumentId, Liquidity, OrderId,
     OrderKind, OrderPurpose, OrderStatus, Price, Quantity, Rate, RejectCode, Round, Side, Sizing,
     TimeInForce, Timestamp,
 };
 use ledger::{CloseRequest, Execution, Matching};
-use risk::{OrderIntent, Refused, Snapshot};
+use risk::{OrderIntent, Permission, Refused, Snapshot, Wish, permission};
 use simulator::{Changed, Fill, Leg, SimEvent, draw};
 use smallvec::SmallVec;
 use strategy::{Action, OwnFill};
@@ -39,6 +39,9 @@ impl Shard {
     ) {
         for action in actions {
             if action.is_entry() && !self.may_enter(slot, world) {
+                continue;
+            }
+            if sells_by_level(action) && !self.may_leave(slot, world) {
                 continue;
             }
             match *action {
@@ -74,6 +77,11 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// May the strategy sell now? A whole exit is asked again in `want_flat`, by its reason.
+    fn may_leave(&self, slot: usize, world: &World<'_>) -> bool {
+        permission(self.condition(slot, world), Wish::StrategyExit) == Permission::Yes
     }
 
     fn rest(
@@ -226,7 +234,8 @@ impl Shard {
         let equity = self.equity(slot, world);
         let interest = self.interests[id.0 as usize].as_deref();
         let exchange = market.instrument.exchange as usize;
-        let recent = self.sent[exchange].iter().rev().take_while(|at| world.now - **at < SECOND);
+        let sent = &self.sent[exchange];
+        let recent = sent.len() - sent.partition_point(|at| world.now - *at >= SECOND);
         let switches = world.switches;
         let flag_off = match (switches.trading, switches.paper_trading) {
             (false, _) => Some("ENABLE_TRADING"),
@@ -255,7 +264,7 @@ impl Shard {
             open_orders: interest.map_or(0, |i| i.venue.open_count()),
             own_opposite: interest.and_then(|i| i.venue.own_best(side.opposite())),
             last_order: bot.last_order,
-            orders_last_second: recent.count() as u32,
+            orders_last_second: recent as u32,
             entries_today: bot.day.entries,
             daily_loss_percent: equity.map(|e| loss_percent(bot.day.opening_equity, e)),
             edge_bp: bot.fixed.edge_bp,
@@ -296,6 +305,7 @@ impl Shard {
             created_at: world.now,
             is_open: false,
             cancel_sent: false,
+            saw_gap: false,
         };
         let bot = &mut self.bots[slot];
         bot.orders += 1;
@@ -491,7 +501,12 @@ impl Shard {
         };
         let Some(slot) = self.slot(id.bot) else { return };
         if outcome.status.is_final() {
-            return self.finish(slot, id, outcome, at, world, out);
+            if self.finish(slot, id, outcome, at, world, out) {
+                self.refresh_position(slot, world);
+                self.arm(slot, world);
+                self.flat(slot, world, out);
+            }
+            return;
         }
         let bot = &mut self.bots[slot];
         let Some(at_) = bot.open.iter().position(|o| o.id == id) else { return };
@@ -515,13 +530,16 @@ impl Shard {
         self.touch(slot);
     }
 
-    fn filled(&mut self, fill: Fill, is_last: bool, world: &World<'_>, out: &mut Vec<Output>) {
+    fn filled(&mut self, mut fill: Fill, is_last: bool, world: &World<'_>, out: &mut Vec<Output>) {
         let Some(slot) = self.slot(fill.order.bot) else { return };
         let bot = &mut self.bots[slot];
         let Some(at) = bot.open.iter().position(|o| o.id == fill.order) else { return };
         let Some(instrument) = bot.fixed.instrument else { return };
         let scale = &world.markets.get(instrument).instrument;
         let order = &mut bot.open[at];
+        if order.saw_gap {
+            fill.grade = domain::DataGrade::Gap;
+        }
         let (side, level, purpose) = (order.side, order.level, order.purpose);
         // Against us: a buy costs the upper, a sell earns the lower.
         let round = if side == Side::Buy { Round::Up } else { Round::Down };
@@ -585,7 +603,7 @@ impl Shard {
         self.arm(slot, world);
     }
 
-    /// An order is final: its row, its trade, what follows from them.
+    /// An order is final: its row, its trade, what follows from them. Says whether it had fills.
     fn finish(
         &mut self,
         slot: usize,
@@ -594,8 +612,10 @@ impl Shard {
         at: Timestamp,
         world: &World<'_>,
         out: &mut Vec<Output>,
-    ) {
-        let Some(order) = self.bots[slot].open.iter().position(|o| o.id == id) else { return };
+    ) -> bool {
+        let Some(order) = self.bots[slot].open.iter().position(|o| o.id == id) else {
+            return false;
+        };
         self.tell_order(slot, order, outcome, at, world, out);
         let order = self.bots[slot].open.remove(order);
         match order.purpose {
@@ -611,8 +631,9 @@ impl Shard {
                 false => at + EXIT_RETRY,
             };
             self.bots[slot].exit_retry_at = retry;
-            self.at(retry.max(world.now), Due::RetryExit(slot as u32));
+            self.retry_exit(slot, retry.max(world.now));
         }
+        order.filled.is_positive()
     }
 
     fn close_trade(
@@ -633,7 +654,9 @@ impl Shard {
             domain::StrategyKind::Grid => Matching::Level(order.level),
             _ => Matching::Fifo,
         };
-        let rest_is_dust = !Self::sellable(bot, market, None).is_positive();
+        // Not while another sale is under way: the rest may be its, and its lots are not ours.
+        let is_last = bot.books.exits.len() == 1 && !bot.open_sells().is_positive();
+        let rest_is_dust = is_last && !Self::sellable(bot, market, None).is_positive();
         let quote = market.instrument.symbol.quote;
         let request = CloseRequest {
             id: bot.trade_id(),
@@ -677,14 +700,17 @@ impl Shard {
         let quantity = Self::sellable(bot, market, None);
         if !quantity.is_positive() {
             bot.fixed.position = strategy::Position::default();
-            if bot.open.iter().all(|o| o.side == Side::Buy) && bot.books.exits.is_empty() {
-                let was_open = bot.opened_at.take().is_some();
+            // The first part of an entry may be too small to sell; the round trip goes on.
+            let is_over = bot.open.is_empty() || !bot.books.position.is_positive();
+            if is_over && bot.books.exits.is_empty() {
+                bot.opened_at = None;
                 bot.entries = 0;
                 bot.high = None;
-                bot.exit_wanted = None;
-                if was_open {
-                    self.interest(instrument).exiting.remove(&(slot as u32));
-                }
+            }
+            // While an order is out a late fill may still open something to be sold.
+            let is_done = bot.open.is_empty() && bot.books.exits.is_empty();
+            if is_done && bot.exit_wanted.take().is_some() {
+                self.interest(instrument).exiting.remove(&(slot as u32));
             }
             return;
         }
@@ -695,6 +721,15 @@ impl Shard {
             entries: bot.entries,
             opened_at: bot.opened_at,
         };
+    }
+}
+
+/// A sale of one level, which goes out without a wish to be flat.
+fn sells_by_level(action: &Action) -> bool {
+    match action {
+        Action::Rest { side, .. } => *side == Side::Sell,
+        Action::Exit { level, price, .. } => level.is_some() || price.is_some(),
+        _ => false,
     }
 }
 

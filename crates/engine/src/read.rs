@@ -63,6 +63,13 @@ impl Engine {
         bots.min_by_key(|b| b.record.lifecycle == Lifecycle::Retired).map(|b| b.record.id)
     }
 
+    /// A bot's name and exchange.
+    pub fn name_of(&self, id: BotId) -> Option<(String, String)> {
+        let (at, slot) = self.find(None, id)?;
+        let config = self.shards[at].bots[slot].config();
+        Some((config.name.clone(), config.exchange.clone()))
+    }
+
     /// A bot's holds, each with how it is released.
     pub fn holds(&self, id: BotId) -> Vec<HoldView> {
         let Some((at, slot)) = self.find(None, id) else { return Vec::new() };

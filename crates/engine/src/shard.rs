@@ -142,9 +142,8 @@ impl Shard {
     }
 
     pub(crate) fn touch(&mut self, slot: usize) {
-        let bot = &mut self.bots[slot];
-        if !bot.is_dirty || self.dirty_bots.last() != Some(&(slot as u32)) {
-            bot.is_dirty = true;
+        // Each bot once, however long nobody takes the rows.
+        if !std::mem::replace(&mut self.bots[slot].is_dirty, true) {
             self.dirty_bots.push(slot as u32);
         }
         self.is_dirty = true;
@@ -228,6 +227,10 @@ impl Shard {
     /// What may be sold of a bot's holdings: on the lot and worth an order; else it is dust.
     pub(crate) fn sellable(bot: &Bot, market: &Market, price: Option<Price>) -> Quantity {
         let instrument = &market.instrument;
+        // Dust alone is no position: it goes with the next exit, whose trade it needs.
+        if !bot.books.position.is_positive() {
+            return Quantity::ZERO;
+        }
         let held = instrument.quantity(bot.books.held(), Round::Down).unwrap_or_default();
         let quantity = instrument.on_lot(held);
         let price = price.or(market.last_quote.map(|q| q.0)).unwrap_or_default();
@@ -253,7 +256,7 @@ pub(crate) fn state_of<'a>(market: &'a Market, clock: Clock) -> MarketState<'a> 
     MarketState {
         instrument: &market.instrument,
         book: &market.book,
-        is_valid: market.is_valid() || market.is_made_of_prints(),
+        is_valid: market.is_valid(),
         grade: market.grade,
         requested_at: market.requested_at,
         clock_upper: clock.upper,

@@ -8,7 +8,7 @@ use crate::engine::{Engine, EngineConfig};
 use crate::markets::Market;
 use crate::output::{AccountRecord, StateRow};
 use crate::shard::{Shard, Stop};
-use domain::{InstrumentId, Policy};
+use domain::{InstrumentId, Policy, Timestamp};
 use ledger::Ledger;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ struct AccountState {
     policy: Option<(u32, Policy)>,
     stop: Option<Stop>,
     trades_refused: u64,
+    #[serde(default)]
+    trades_today: (Timestamp, u64),
 }
 
 fn row(key: String, state: &impl Serialize) -> StateRow {
@@ -127,6 +129,7 @@ impl Engine {
         shard.policy = state.policy;
         shard.stop = state.stop;
         shard.trades_refused = state.trades_refused;
+        shard.trades_today = state.trades_today;
         shard.is_dirty = false;
         self.shards.push(shard);
         Ok(())
@@ -167,6 +170,7 @@ fn take_account(shard: &mut Shard, rows: &mut Vec<StateRow>, touched: &mut Vec<u
             policy: shard.policy.clone(),
             stop: shard.stop.clone(),
             trades_refused: shard.trades_refused,
+            trades_today: shard.trades_today,
         };
         rows.push(row(format!("account-{:06}", id.0), &state));
     }

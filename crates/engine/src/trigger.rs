@@ -103,7 +103,8 @@ impl Triggers {
         self.window = None;
     }
 
-    fn untrail(&mut self, owner: u32) {
+    /// Trails no more.
+    pub(crate) fn untrail(&mut self, owner: u32) {
         let Some(distance) = self.by_owner.get_mut(&owner).and_then(|o| o.trail.take()) else {
             return;
         };

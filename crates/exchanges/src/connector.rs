@@ -110,10 +110,8 @@ impl Connector {
     pub async fn close(mut self) -> Result<(), ExchangeError> {
         self.tasks.abort_all();
         while let Some(ended) = self.tasks.join_next().await {
-            if let Err(e) = ended.map_err(|e| (e.is_panic(), e)) {
-                if e.0 {
-                    return Err(ExchangeError::Internal(e.1.to_string()));
-                }
+            if let Some(panic) = ended.err().filter(|e| e.is_panic()) {
+                return Err(ExchangeError::Internal(panic.to_string()));
             }
         }
         Ok(())
@@ -247,6 +245,12 @@ async fn keep_instruments(shared: &Shared, outlet: &Outlet) {
     let mut known: BTreeMap<String, Instrument> = BTreeMap::new();
     loop {
         let wait = match fetch_list(shared).await {
+            // A list that lost half of itself is a fault of theirs, not a mass delisting.
+            Ok(list) if list.instruments.len() < known.len() / 2 => {
+                let (exchange, count) = (shared.config.exchange.name(), list.instruments.len());
+                tracing::warn!(exchange, count, "instrument list shrank by half: not believed");
+                backoff.next_wait()
+            }
             Ok(list) => {
                 backoff.reset();
                 for error in &list.refused {
@@ -301,10 +305,15 @@ async fn fetch_time(shared: &Shared) -> Result<(Reply, i64, i64), ExchangeError>
     }
 }
 
+/// A measurement that failed is made again after this.
+const CLOCK_RETRY: Duration = Duration::from_secs(5);
+
 async fn keep_clock(shared: &Shared, outlet: &Outlet) {
     let mut bounds: Option<(i64, i64)> = None;
     loop {
+        let mut wait = shared.config.timings.clock_every.min(CLOCK_RETRY);
         if let Ok((reply, time, unit)) = fetch_time(shared).await {
+            wait = shared.config.timings.clock_every;
             let now_bounds =
                 (time - reply.received_at.0, time.saturating_add(unit) - reply.asked_at.0);
             let (lower, upper) = narrowed(bounds, now_bounds, shared.config.timings.clock_every);
@@ -316,7 +325,7 @@ async fn keep_clock(shared: &Shared, outlet: &Outlet) {
                 return;
             }
         }
-        tokio::time::sleep(shared.config.timings.clock_every).await;
+        tokio::time::sleep(wait).await;
     }
 }
 
@@ -346,5 +355,40 @@ mod tests {
             (500_000, 1_100_000)
         );
         assert_eq!(narrowed(Some((0, 10)), (9_000_000, 9_000_001), second), (9_000_000, 9_000_001));
+    }
+
+    fn wanted_on(shards: &[usize]) -> BTreeMap<InstrumentId, Wanted> {
+        let body = br#"{"markets":[{"market_id":"XBTZAR","trading_status":"ACTIVE","base_currency":"XBT","counter_currency":"ZAR","min_volume":"1","max_volume":"9","volume_scale":4,"min_price":"1","max_price":"9","price_scale":0}]}"#;
+        let list = crate::codec::luno::decode_markets(body).unwrap();
+        let instrument = Arc::new(list.instruments[0].clone());
+        let want = |(i, shard): (usize, &usize)| {
+            let instrument = Arc::clone(&instrument);
+            let wanted = Wanted { instrument, resume: None, shard: *shard, version: 1 };
+            (InstrumentId(i as u32), wanted)
+        };
+        shards.iter().enumerate().map(want).collect()
+    }
+
+    #[test]
+    fn keyed_luno_has_a_socket_a_pair_up_to_its_limit_and_polls_the_rest() {
+        let mut config = ConnectorConfig::new(Exchange::Luno);
+        assert_eq!(free_shard(&wanted_on(&[0, 0, 0]), &config), 0);
+        config.luno_key = Some(crate::LunoKey { id: String::new(), secret: String::new() });
+        assert_eq!(free_shard(&wanted_on(&[0, 2]), &config), 1);
+        let full: Vec<_> = (0..LUNO_SESSIONS).collect();
+        assert_eq!(free_shard(&wanted_on(&full), &config), LUNO_SESSIONS);
+        let binance = ConnectorConfig::new(Exchange::Binance);
+        let full = vec![0; binance::SYMBOLS_PER_SOCKET];
+        assert_eq!(free_shard(&wanted_on(&full), &binance), 1);
+    }
+
+    #[test]
+    fn vanished_instrument_is_told_as_delisted_and_comes_back() {
+        let one = wanted_on(&[0])[&InstrumentId(0)].instrument.as_ref().clone();
+        let mut known = BTreeMap::new();
+        let status = |list: Vec<Instrument>| list[0].status;
+        assert_eq!(status(with_delisted(&mut known, vec![one.clone()])), InstrumentStatus::Trading);
+        assert_eq!(status(with_delisted(&mut known, vec![])), InstrumentStatus::Delisted);
+        assert_eq!(status(with_delisted(&mut known, vec![one])), InstrumentStatus::Trading);
     }
 }

@@ -7,6 +7,15 @@
 //!
 //! [`codec`] holds the wire formats as pure functions; local exchange servers and readers of
 //! recorded tapes use them too. The engine, strategies and the ledger must not depend on this crate.
+//!
+//! The way of use: [`Connector::start`] with a [`ConnectorConfig`] and a bounded sender; wait for
+//! [`DeliveryKind::Instruments`]; [`Connector::subscribe`] by the engine's own id (with [`Resume`]
+//! after a time off); take deliveries; [`Connector::history`] warms indicators;
+//! [`Connector::status`] is for people; dropping or [`Connector::close`] ends it. Per instrument the
+//! order of deliveries is the order of the feed, except that of touches waiting for room only the
+//! newest is kept. `received_at` of prints that were held during a repair is when they came in.
+//!
+//! The rules of sequence are pure and public: [`binance_book`], [`kucoin_book`], [`luno_book`].
 //! Deliberately absent: orders and everything else that needs more than a read-only key.
 
 mod binance;

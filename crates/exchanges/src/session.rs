@@ -4,7 +4,7 @@ use crate::delivery::now;
 use crate::pace::{Backoff, jittered};
 use crate::shard::{Changes, End, Flow, Shard};
 use crate::socket::{ConnectError, Frame, Socket};
-use domain::{InstrumentId, Timestamp};
+use domain::{Exchange, InstrumentId, Timestamp};
 use std::future::Future;
 use std::time::Instant;
 use tokio::sync::watch;
@@ -141,6 +141,11 @@ async fn turn<P: Protocol>(
     wishes: &mut watch::Receiver<u64>,
 ) -> Result<Never, End> {
     let timings = shard.shared.config.timings.clone();
+    // KuCoin takes one symbol a frame but a hundred frames in ten seconds.
+    let spacing = match shard.exchange() {
+        Exchange::Kucoin => timings.control_interval / 2,
+        Exchange::Binance | Exchange::Luno => timings.control_interval,
+    };
     let mut tick = tokio::time::interval(timings.tick);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut replace_at = Instant::now() + jittered(timings.max_socket_age);
@@ -164,7 +169,7 @@ async fn turn<P: Protocol>(
                 _ => Ok(()),
             },
             () = tokio::time::sleep_until(next_send), if !shard.outgoing.is_empty() => {
-                next_send = tokio::time::Instant::now() + timings.control_interval;
+                next_send = tokio::time::Instant::now() + spacing;
                 match shard.outgoing.pop_front() {
                     Some(text) => socket.send(text).await.map_err(End::Reconnect),
                     None => Ok(()),

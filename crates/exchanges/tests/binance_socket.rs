@@ -1,4 +1,5 @@
 //! The Binance connector against a small server that speaks its protocol.
+#![allow(clippy::unwrap_used)] // a test may panic, in its own functions too
 
 mod server;
 
@@ -216,4 +217,131 @@ async fn blocked_country_is_fatal_and_not_retried() {
         tokio::task::yield_now().await;
     }
     assert_eq!(fake.times("/api/v3/exchangeInfo").len(), 1);
+}
+
+/// Starts with one subscription whose book has arrived.
+async fn streaming(
+    fake: &Fake,
+    change: impl FnOnce(&mut exchanges::ConnectorConfig),
+) -> (exchanges::Connector, tokio::sync::mpsc::Receiver<exchanges::Delivery>, WebSocket) {
+    fake.answer("/api/v3/exchangeInfo", info("TRADING"));
+    fake.answer("/api/v3/depth", depth(10));
+    let mut config = config(Exchange::Binance, fake);
+    change(&mut config);
+    let (connector, mut out) = server::start(config);
+    let instrument = next_instruments(&mut out).await.remove(0);
+    connector.subscribe(InstrumentId(3), instrument, None);
+    let mut socket = fake.socket().await;
+    accept(&mut socket).await;
+    until(&mut out, server::book).await;
+    (connector, out, socket)
+}
+
+#[tokio::test]
+async fn hole_in_trade_ids_is_fetched_before_the_trade_behind_it() {
+    let fake = Fake::start().await;
+    let (_connector, mut out, mut socket) = streaming(&fake, |_| {}).await;
+    fake.answer(
+        "/api/v3/trades",
+        json!([rest_trade(5), rest_trade(6), rest_trade(7), rest_trade(8)]).to_string(),
+    );
+    for id in [5, 7, 8] {
+        socket.send(Message::text(trade(id))).await.unwrap();
+    }
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        let print = until(&mut out, server::print).await;
+        seen.push((print.id, print.backfilled));
+    }
+    assert_eq!(seen, [(5, false), (6, true), (7, false), (8, false)]);
+}
+
+#[tokio::test]
+async fn long_absence_is_caught_up_from_aggregate_trades() {
+    let fake = Fake::start().await;
+    fake.answer("/api/v3/exchangeInfo", info("TRADING"));
+    fake.answer("/api/v3/depth", depth(10));
+    fake.answer("/api/v3/trades", json!([rest_trade(9), rest_trade(10)]).to_string());
+    let agg = |id: u64, first: u64, last: u64| json!({"a": id, "p": "100.00", "q": "1", "f": first, "l": last, "T": T0, "m": true, "M": true});
+    fake.answer("/api/v3/aggTrades", json!([agg(1, 3, 3), agg(2, 4, 6), agg(3, 7, 8)]).to_string());
+    let (connector, mut out) = server::start(config(Exchange::Binance, &fake));
+    let instrument = next_instruments(&mut out).await.remove(0);
+    let resume = Resume { last_print_id: 3, last_print_at: domain::Timestamp(T0 * 1_000_000) };
+    connector.subscribe(InstrumentId(3), instrument, Some(resume));
+    let mut socket = fake.socket().await;
+    accept(&mut socket).await;
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(until(&mut out, server::print).await.id);
+    }
+    assert_eq!(ids, [6, 8, 9, 10]);
+    assert_eq!(connector.status().counters.print_gaps, 0);
+}
+
+#[tokio::test]
+async fn old_socket_works_until_its_replacement_stands() {
+    let fake = Fake::start().await;
+    let (connector, mut out, mut old) = streaming(&fake, |_| {}).await;
+    fake.answer("/api/v3/trades", json!([rest_trade(5)]).to_string());
+    old.send(Message::text(trade(5))).await.unwrap();
+    let shutdown = json!({"stream": "!serverShutdown", "data": {"e": "serverShutdown", "E": T0}});
+    old.send(Message::text(shutdown.to_string())).await.unwrap();
+    let mut fresh = fake.socket().await;
+    accept(&mut fresh).await;
+    // The same book goes on: no resync, for its sequence has no hole.
+    fresh.send(Message::text(diff(11, 12, "99.50", "1"))).await.unwrap();
+    assert_eq!(until(&mut out, server::book).await.update_id, 12);
+    assert_eq!(fake.times("/api/v3/depth").len(), 1);
+    let status = connector.status();
+    assert_eq!((status.sockets, status.counters.reconnects), (1, 1));
+    assert!(status.subscriptions[0].feed.is_fresh());
+}
+
+#[tokio::test]
+async fn crossed_book_is_stale_and_fetched_again() {
+    let fake = Fake::start().await;
+    let (_connector, mut out, mut socket) = streaming(&fake, |_| {}).await;
+    fake.answer("/api/v3/depth", depth(40));
+    socket.send(Message::text(diff(11, 12, "101.00", "1"))).await.unwrap();
+    let stale = until(&mut out, |e| server::feed(e).filter(|s| s.name() == "stale")).await;
+    assert_eq!(stale, FeedState::Stale("book crossed".into()));
+    let book = until(&mut out, server::book).await;
+    assert_eq!((book.is_snapshot, book.update_id), (true, 40));
+}
+
+#[tokio::test]
+async fn silent_socket_is_left_and_made_anew() {
+    let fake = Fake::start().await;
+    let quiet = |c: &mut exchanges::ConnectorConfig| {
+        c.timings.silence = std::time::Duration::from_millis(200);
+    };
+    let (_connector, mut out, _socket) = streaming(&fake, quiet).await;
+    until(&mut out, |e| server::feed(e).filter(|s| s.name() == "stale")).await;
+    let _second = fake.socket().await;
+}
+
+#[tokio::test]
+async fn unsubscribed_instrument_is_unsubscribed_on_the_wire_and_says_nothing_more() {
+    let fake = Fake::start().await;
+    let (connector, mut out, mut socket) = streaming(&fake, |_| {}).await;
+    let instrument = {
+        let mut other: Value = serde_json::from_str(&info("TRADING")).unwrap();
+        other["symbols"][0]["symbol"] = "ETHUSDT".into();
+        other["symbols"][0]["baseAsset"] = "ETH".into();
+        let body = other.to_string();
+        exchanges::codec::binance::decode_exchange_info(body.as_bytes())
+            .unwrap()
+            .instruments
+            .remove(0)
+    };
+    connector.subscribe(InstrumentId(9), instrument, None);
+    assert_eq!(accept(&mut socket).await[0], "ethusdt@trade");
+    until(&mut out, server::book).await;
+    connector.unsubscribe(InstrumentId(3));
+    assert_eq!(accept(&mut socket).await[0], "btcusdt@trade");
+    socket.send(Message::text(trade(5))).await.unwrap();
+    let other = trade(7).replace("BTCUSDT", "ETHUSDT").replace("btcusdt", "ethusdt");
+    socket.send(Message::text(other)).await.unwrap();
+    assert_eq!(until(&mut out, server::print).await.id, 7);
+    assert_eq!(connector.status().subscriptions.len(), 1);
 }

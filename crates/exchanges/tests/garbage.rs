@@ -1,5 +1,6 @@
 //! Whatever a peer sends: decoders answer or refuse, they never panic, and what they let through is
 //! a number that can be.
+#![allow(clippy::unwrap_used)] // a test may panic, in its own functions too
 
 use domain::Instrument;
 use exchanges::codec::{binance, kucoin, kucoin_classic, luno};

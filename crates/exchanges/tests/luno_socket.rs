@@ -1,4 +1,5 @@
 //! The Luno connector against a small server that speaks its protocol, polled and streamed.
+#![allow(clippy::unwrap_used)] // a test may panic, in its own functions too
 
 mod server;
 
@@ -169,4 +170,23 @@ async fn history_without_a_key_is_built_from_a_day_of_trades_or_says_what_would_
     fake.answer("/api/1/trades", json!({"trades": null}).to_string());
     let error = connector.history(&pair, Timeframe::H1, 10).await.unwrap_err();
     assert!(error.to_string().contains("key"), "{error}");
+}
+
+#[tokio::test]
+async fn history_with_a_key_reads_candles_and_leaves_the_open_one_out() {
+    let fake = Fake::start().await;
+    polled(&fake);
+    let minute = now_ms() / 60_000 * 60_000;
+    let row = |at: i64, close: &str| json!({"timestamp": at, "open": "10", "close": close, "high": "20", "low": "5", "volume": "1.5"});
+    let rows = json!({"candles": [row(minute - 180_000, "11"), row(minute - 60_000, "12"), row(minute, "13")], "duration": 60, "pair": "XBTZAR"});
+    fake.answer("/api/exchange/1/candles", rows.to_string());
+    let mut config = config(Exchange::Luno, &fake);
+    config.luno_key = Some(LunoKey { id: "id".into(), secret: "secret".into() });
+    let (connector, mut out) = server::start(config);
+    let pair = next_instruments(&mut out).await.remove(1);
+    let bars = connector.history(&pair, Timeframe::M1, 10).await.unwrap();
+    let closes: Vec<_> = bars.iter().map(|b| pair.price_amount(b.close).to_string()).collect();
+    assert_eq!(closes[..3], ["11", "11", "12"]);
+    let none = connector.history(&pair, Timeframe::Trade, 10).await;
+    assert!(matches!(none, Err(exchanges::ExchangeError::Unsupported(_))));
 }

@@ -1,5 +1,6 @@
 //! Recorded and documented payloads decode. They live beside the project, not in it; where they are
 //! not, the tests say that they were skipped.
+#![allow(clippy::unwrap_used)] // a test may panic, in its own functions too
 
 use domain::{Instrument, Side};
 use exchanges::binance_book::{DepthSync, Diff, Snapshot, Step};
@@ -429,4 +430,42 @@ fn kucoin_session_decodes_and_every_book_continues_its_snapshot() {
     println!("applied, ignored, gaps: {steps:?}; prints: {prints}");
     assert!(steps[0] > 1_000 && steps[2] == 0, "{steps:?}");
     assert!(prints > 0);
+}
+
+#[test]
+fn binance_tape_of_650_seconds_has_no_gap_and_rising_trades() {
+    let names = ["binance_spot_btcusdt_20240808.raw.gz", "binance_spot_btcusdt_20240809.raw.gz"];
+    let of = wide("BTCUSDT");
+    let (mut sync, mut last_trade, mut counts) = (DepthSync::default(), None, [0; 4]);
+    for name in names {
+        let Some(path) = shared(&format!("data/{name}")) else { return };
+        for line in BufReader::new(GzDecoder::new(fs::File::open(path).unwrap())).lines() {
+            let line = line.unwrap();
+            let (_, json) = line.split_once(' ').unwrap();
+            if json.starts_with("{\"lastUpdateId\"") {
+                let book = binance::decode_depth(json.as_bytes(), &of).unwrap();
+                assert!(matches!(sync.snapshot(book), Snapshot::Ready(_)));
+                continue;
+            }
+            match binance::decode_stream(json.as_bytes()).unwrap() {
+                binance::StreamEvent::Depth(d) => {
+                    counts[0] += 1;
+                    let update = d.update(&of).unwrap();
+                    assert_ne!(sync.diff(Diff { first: d.first, update }), Step::Gap);
+                }
+                binance::StreamEvent::Touch(t) => {
+                    counts[1] += 1;
+                    t.touch(&of).unwrap();
+                }
+                binance::StreamEvent::Trade(t) => {
+                    counts[2] += 1;
+                    let id = t.print(&of).unwrap().id;
+                    assert!(last_trade.is_none_or(|l| id == l + 1));
+                    last_trade = Some(id);
+                }
+                _ => counts[3] += 1,
+            }
+        }
+    }
+    assert_eq!(counts, [6_495, 73_174, 19_904, 0]);
 }

@@ -3,8 +3,8 @@
 use crate::{Lot, Lots, Matching, Wallet};
 use domain::{
     AccountId, Amount, Book, BotId, Currency, DataGrade, Exchange, ExitReason, IncompleteTrade,
-    Mode, OrderId, Posting, Round, StrategyKind, Symbol, Timestamp, Trade, TradeDraft, TradeId,
-    Transfer, TransferReason,
+    Mode, OrderId, Posting, StrategyKind, Symbol, Timestamp, Trade, TradeDraft, TradeId, Transfer,
+    TransferReason,
 };
 use serde::{Deserialize, Serialize};
 use smallvec::{SmallVec, smallvec};
@@ -280,11 +280,10 @@ impl Ledger {
     pub fn buy(&mut self, books: &mut BotBooks, fill: &Execution) -> Transfer {
         let Symbol { base, quote } = books.symbol;
         let (fee_base, fee_quote) = split_fee(fill);
-        // The value of a base fee is the fill's own price; rounded up, it is a fee rather than a
-        // part of the position.
         let fee_value = if fill.fee_in_base {
-            let value = fill.notional.product(fee_base, Round::Up);
-            value.and_then(|v| v.quotient(fill.quantity, Round::Up)).unwrap_or_default()
+            // Of the value the part that is held, rounded down: the rest is the fee.
+            let held = fill.quantity - fee_base;
+            fill.notional - crate::lots::portion(fill.notional, held, fill.quantity)
         } else {
             fee_quote
         };
@@ -326,9 +325,8 @@ impl Ledger {
         let (bot, net) = (books.bot, fill.notional - fill.fee);
         let from_lots = fill.quantity.min(books.position);
         let dust = fill.quantity - from_lots;
-        let dust_notional = fill.notional.product(dust, Round::Down);
-        let dust_notional = dust_notional.and_then(|p| p.quotient(fill.quantity, Round::Down));
-        add_exit(books, fill, dust, dust_notional.unwrap_or_default());
+        let dust_notional = crate::lots::portion(fill.notional, dust, fill.quantity);
+        add_exit(books, fill, dust, dust_notional);
         books.cash += net;
         books.settling -= net;
         books.position -= from_lots;

@@ -30,12 +30,7 @@ pub struct Lot {
 impl Lot {
     /// Cuts `quantity` off this lot; every figure is split so that nothing is lost.
     fn split(&mut self, quantity: Amount) -> Self {
-        let share = |whole: Amount, held: Amount| {
-            whole
-                .product(quantity, Round::Down)
-                .and_then(|p| p.quotient(held, Round::Down))
-                .unwrap_or_default()
-        };
+        let share = |whole: Amount, held: Amount| portion(whole, quantity, held);
         let held = self.quantity;
         let cut = Self {
             quantity,
@@ -53,6 +48,21 @@ impl Lot {
         self.fee_quote -= cut.fee_quote;
         self.slippage = self.slippage.zip(cut.slippage).map(|(all, part)| all - part);
         cut
+    }
+}
+
+/// `whole × part / of`, rounded down: one division, so that small figures keep their digits.
+pub(crate) fn portion(whole: Amount, part: Amount, of: Amount) -> Amount {
+    if of.is_zero() {
+        return Amount::ZERO;
+    }
+    match whole.atoms().checked_mul(part.atoms()) {
+        Some(product) => Amount::from_atoms(product.div_euclid(of.atoms())),
+        // Beyond 128 bits the share itself has digits enough.
+        None => part
+            .quotient(of, Round::Down)
+            .and_then(|share| whole.product(share, Round::Down))
+            .unwrap_or_default(),
     }
 }
 
@@ -113,6 +123,11 @@ impl Lots {
     /// Adds a fill.
     pub fn push(&mut self, lot: Lot) {
         self.0.push_back(lot);
+    }
+
+    /// The market was not seen for a time while these were held.
+    pub fn saw_gap(&mut self) {
+        self.0.iter_mut().for_each(|lot| lot.grade = DataGrade::Gap);
     }
 
     /// Nothing held.

@@ -129,6 +129,21 @@ impl Book {
         found.map_or(Quantity::ZERO, |i| depth[i].quantity)
     }
 
+    /// Is it known what is displayed at a price? Nothing is known beyond the worst level.
+    pub fn knows(&self, side: Side, price: Price) -> bool {
+        let (depth, touch) = match side {
+            Side::Buy => (&self.bids, self.touch.map(|t| t.bid)),
+            Side::Sell => (&self.asks, self.touch.map(|t| t.ask)),
+        };
+        let is_inside = |worst: &Level| match side {
+            Side::Buy => price >= worst.price,
+            Side::Sell => price <= worst.price,
+        };
+        // A touch without a price says that the side is empty.
+        depth.first().is_some_and(is_inside)
+            || touch.is_some_and(|t| !t.quantity.is_positive() || is_inside(&t))
+    }
+
     /// Is there a best price on both sides?
     pub fn is_two_sided(&self) -> bool {
         self.best_bid().is_some() && self.best_ask().is_some()

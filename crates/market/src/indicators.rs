@@ -244,11 +244,6 @@ impl IndicatorSet {
         in_column!(self, slot, c => c.progress(slot.row as usize))
     }
 
-    /// What is kept.
-    pub fn specs(&self) -> Vec<IndicatorSpec> {
-        self.slots.iter().map(|(spec, _)| *spec).collect()
-    }
-
     /// Different figures kept.
     pub fn len(&self) -> usize {
         self.slots.len()

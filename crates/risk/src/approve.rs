@@ -93,6 +93,7 @@ pub struct Snapshot<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct ApprovedOrder {
     intent: OrderIntent,
+    worst_price: Option<Price>,
     policy_version: u32,
     checks_passed: u32,
 }
@@ -101,6 +102,12 @@ impl ApprovedOrder {
     /// What was approved.
     pub const fn intent(&self) -> &OrderIntent {
         &self.intent
+    }
+
+    /// The highest price that a market buy may pay: what it costs is held, and never more. `None`:
+    /// a sale takes what there is.
+    pub const fn worst_price(&self) -> Option<Price> {
+        self.worst_price
     }
 
     /// Under which policy.
@@ -146,9 +153,12 @@ pub fn check(intent: OrderIntent, snapshot: &Snapshot<'_>) -> Result<ApprovedOrd
         }
     }
     match refused {
-        None => {
-            Ok(ApprovedOrder { intent, policy_version: snapshot.policy_version, checks_passed })
-        }
+        None => Ok(ApprovedOrder {
+            intent,
+            worst_price: snapshot.worst_price(&intent),
+            policy_version: snapshot.policy_version,
+            checks_passed,
+        }),
         Some(refused) => Err(refused),
     }
 }

@@ -245,35 +245,44 @@ fn held(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     Err(Refusal::NotHeld { quantity, held: s.instrument.quantity_amount(s.held) })
 }
 
-/// The worst that an order can cost: a market order up to the price collar, and the taker fee.
-pub(crate) fn worst_cost(
-    instrument: &Instrument,
-    kind: OrderKind,
-    touch: Option<Price>,
-    quantity: Quantity,
-    price_collar_bp: u32,
-) -> Option<Amount> {
-    let price = match kind {
-        OrderKind::Limit { price, .. } => price,
-        OrderKind::Market => {
-            let touch = i128::from(touch?.0);
-            let worst = touch + touch * i128::from(price_collar_bp) / 10_000;
-            Price(i64::try_from(worst).ok()?)
-        }
-    };
+/// Parts in which an order may fill before the rounding of its fees costs more than is held. Each
+/// rounds up by less than one unit of the fee's last place.
+const FILLS_HELD: i64 = 100;
+
+/// The worst that a quantity can cost at a price, with the taker fee.
+fn cost_at(instrument: &Instrument, price: Price, quantity: Quantity) -> Amount {
     let notional = instrument.notional(price, quantity, Round::Up);
-    let fee = instrument.fees.taker.max(instrument.fees.maker).max(Rate::ZERO);
+    // A notional itself is rounded up at the twelfth place.
+    let atoms = Amount::from_atoms(i128::from(FILLS_HELD));
     // A fee in base comes out of what is bought, not out of cash.
-    let fee = if instrument.fees.in_received { Rate::ZERO } else { fee };
-    Some(notional + notional.times(fee, Round::Up))
+    if instrument.fees.in_received {
+        return notional + atoms;
+    }
+    let fee = instrument.fees.taker.max(instrument.fees.maker).max(Rate::ZERO);
+    let unit = Amount::from_scaled(1, instrument.fees.places.min(12), Round::Up);
+    let rounding = unit.part(FILLS_HELD, 1, Round::Up);
+    let fees = notional.times(fee, Round::Up);
+    notional + fees + atoms + if fee.0 > 0 { rounding } else { Amount::ZERO }
 }
 
 impl Snapshot<'_> {
-    /// The worst that an order can cost here, to be held until it is final; sells hold base.
+    /// The highest price that a market buy may pay: the touch and the price collar.
+    pub(crate) fn worst_price(&self, intent: &OrderIntent) -> Option<Price> {
+        if intent.side == Side::Sell || intent.kind != OrderKind::Market {
+            return None;
+        }
+        let touch = i128::from(self.book.best_ask()?.price.0);
+        let worst = touch + touch * i128::from(self.policy.price_collar_bp) / 10_000;
+        i64::try_from(worst).ok().map(Price)
+    }
+
+    /// The worst that a buy can cost here, to be held until it is final; sells hold base.
     pub fn worst_cost(&self, intent: &OrderIntent) -> Option<Amount> {
-        let touch = self.book.best(intent.side.opposite()).map(|l| l.price);
-        let collar = self.policy.price_collar_bp;
-        worst_cost(self.instrument, intent.kind, touch, intent.quantity, collar)
+        let price = match intent.kind {
+            OrderKind::Limit { price, .. } => Some(price),
+            OrderKind::Market => self.worst_price(intent),
+        };
+        price.map(|price| cost_at(self.instrument, price, intent.quantity))
     }
 }
 

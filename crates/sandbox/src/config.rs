@@ -87,7 +87,7 @@ pub enum SandboxError {
     #[error("speed must be above 0 and at most {SPEED_MAX}, not {0}")]
     Speed(f64),
     /// Too much.
-    #[error("history is at most {} h, not {} h", HISTORY_MAX.as_secs() / 3_600, .0.as_secs() / 3_600)]
+    #[error("history is at most {HISTORY_MAX:?}, not {0:?}")]
     History(Duration),
     /// The port is taken, most likely.
     #[error("cannot listen on {address} for {server}: {source}")]
@@ -99,6 +99,12 @@ pub enum SandboxError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// The tape cannot be played.
+    #[error("tape {0}")]
+    Tape(#[from] crate::tape::TapeError),
+    /// The tape's symbol is none of the Binance server's.
+    #[error("the tape is of {0}, which is not among the sandbox's Binance symbols")]
+    TapeSymbol(String),
     /// A fault of the configuration is none.
     #[error(transparent)]
     Fault(#[from] crate::faults::FaultError),

@@ -7,6 +7,7 @@ use crate::hub::Hub;
 use crate::kucoin;
 use crate::luno;
 use crate::model::world::World;
+use crate::player::Player;
 use domain::Exchange;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub(crate) struct State {
     pub(crate) binance: binance::Feed,
     pub(crate) kucoin: kucoin::Feed,
     pub(crate) luno: luno::Feed,
+    pub(crate) player: Option<Player>,
     /// How far the world has come.
     pub(crate) reached: i64,
 }
@@ -89,7 +91,7 @@ impl Core {
     }
 
     fn stretch(&self, state: &mut State, to: i64) {
-        let State { world, binance, kucoin, luno, reached } = state;
+        let State { world, binance, kucoin, luno, player, reached } = state;
         let hubs = &self.hubs;
         let mut binance = binance.start(&hubs[Exchange::Binance as usize], &self.faults);
         let mut kucoin = kucoin.start(&hubs[Exchange::Kucoin as usize], &self.faults);
@@ -99,6 +101,12 @@ impl Core {
             Exchange::Kucoin => kucoin.change(index, market, change),
             Exchange::Luno => luno.change(index, market, change),
         });
+        if let Some(player) = player
+            && let index = player.market
+            && let Some(market) = world.market_mut(index)
+        {
+            player.advance(to, market, &mut |m, played| binance.played(index, m, played));
+        }
         world.roll(to);
         binance.flush(world, to);
         kucoin.flush(world, to);

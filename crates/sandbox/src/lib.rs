@@ -23,9 +23,12 @@ mod kucoin;
 mod link;
 mod luno;
 pub mod model;
+mod player;
 mod sandbox;
+mod tape;
 mod text;
 
 pub use config::{HISTORY_MAX, Ports, SPEED_MAX, SandboxConfig, SandboxError};
 pub use faults::{ActiveFault, Fault, FaultControl, FaultError, FaultSpec};
 pub use sandbox::{Addresses, ExchangeUrls, Sandbox, serve, start};
+pub use tape::TapeError;

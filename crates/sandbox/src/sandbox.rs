@@ -5,8 +5,10 @@ use crate::clock::Clock;
 use crate::config::{SandboxConfig, SandboxError};
 use crate::core::{self, Core, State};
 use crate::faults::FaultControl;
-use crate::model::catalogue::{self, Spec};
-use crate::model::world::World;
+use crate::model::catalogue::{self, ASSETS, Spec};
+use crate::model::world::{Prices, World, asset};
+use crate::player::Player;
+use crate::tape::Tape;
 use crate::{control, kucoin, luno};
 use axum::Router;
 use domain::Exchange;
@@ -70,7 +72,7 @@ pub async fn start(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
     ] {
         listeners.push(bind(name, config.listen, port).await?);
     }
-    let core = Arc::new(build(&config, faults));
+    let core = Arc::new(build(&config, faults)?);
     let mut tasks = JoinSet::new();
     tasks.spawn(core::drive(Arc::clone(&core)));
     let routers = [
@@ -108,16 +110,47 @@ pub async fn serve(
     Ok(())
 }
 
-fn build(config: &SandboxConfig, faults: FaultControl) -> Core {
+fn build(config: &SandboxConfig, faults: FaultControl) -> Result<Core, SandboxError> {
+    let tape = config.tape.as_deref().map(Tape::open).transpose()?;
+    let mut specs = catalogue::all();
+    let mut usd = ASSETS.map(|(_, usd)| usd);
+    let taped = match &tape {
+        Some(tape) => Some(fit(tape, &mut specs, &mut usd)?),
+        None => None,
+    };
+    // The clock starts after the tape was read: reading must not use up its beginning.
     let clock = Clock::start(config.speed);
     let now = clock.origin();
     let history = i64::try_from(config.history.as_nanos()).unwrap_or(i64::MAX);
-    let world = World::new(config.seed, catalogue::all(), now, history);
+    let mut world = World::new(config.seed, specs, &usd, now, history);
+    let player = tape.zip(taped).map(|(tape, index)| {
+        let player = Player::new(tape, index, config.looped, now);
+        if let Some(market) = world.market_mut(index) {
+            market.hand_over();
+            player.open(market);
+        }
+        player
+    });
     let binance = binance::Feed::new(&world, now);
     let kucoin = kucoin::Feed::new(&world, now);
     let luno = luno::Feed::new(&world);
-    let state = State { world, binance, kucoin, luno, reached: now };
-    Core::new(clock, faults, config.heartbeat, state)
+    let state = State { world, binance, kucoin, luno, player, reached: now };
+    Ok(Core::new(clock, faults, config.heartbeat, state))
+}
+
+/// Fits the catalogue to a tape: its ticks and lots, and the price at which it begins, so that
+/// the other markets agree with it at the start. Returns the taped market's place.
+fn fit(tape: &Tape, specs: &mut [Spec], usd: &mut Prices) -> Result<usize, SandboxError> {
+    let same = |s: &Spec| s.exchange == Exchange::Binance && s.native == tape.symbol;
+    let missing = || SandboxError::TapeSymbol(tape.symbol.clone());
+    let index = specs.iter().position(same).ok_or_else(missing)?;
+    let spec = &mut specs[index];
+    (spec.price_places, spec.quantity_places) = (tape.price_places, tape.quantity_places);
+    let begins = tape.first_price().unwrap_or_default() as f64;
+    if let Some(base) = asset(spec.symbol.base.as_str()).filter(|_| begins > 0.0) {
+        usd[base] = begins / 10_f64.powi(i32::from(tape.price_places));
+    }
+    Ok(index)
 }
 
 async fn bind(

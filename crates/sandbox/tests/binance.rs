@@ -1,8 +1,9 @@
 //! The Binance server against the rules of its protocol, over real sockets.
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 
 mod common;
 
-use common::{Client, get, get_json, number, sandbox};
+use common::{Client, get, get_json, number, sandbox, sandbox_with};
 use domain::Exchange;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -116,4 +117,38 @@ async fn klines_are_there_from_the_start_without_a_hole() {
             assert!(low <= open.min(close) && high >= open.max(close) && low > 2_000.0);
         }
     }
+}
+
+#[tokio::test]
+async fn too_much_weight_is_refused_with_the_time_to_wait() {
+    let sandbox = sandbox().await;
+    let rest = sandbox.urls(Exchange::Binance).rest_url;
+    let url = format!("{rest}/api/v3/depth?symbol=BNBUSDT&limit=5000");
+    // 24 calls fill a minute; a new one may begin on the way.
+    for n in 0..60 {
+        let (status, headers, body) = get(&url).await;
+        if status == 429 {
+            assert!(n >= 24 && body.contains("-1003"));
+            let wait: u64 = headers["retry-after"].to_str().unwrap().parse().unwrap();
+            assert!(wait <= 60);
+            return;
+        }
+    }
+    panic!("15,000 of weight were not too much")
+}
+
+#[tokio::test]
+async fn the_server_pings_and_more_than_five_messages_a_second_end_the_socket() {
+    let sandbox = sandbox_with(|c| c.heartbeat = std::time::Duration::from_millis(100)).await;
+    let url = format!("{}/ws", sandbox.urls(Exchange::Binance).stream_url);
+    let mut client = Client::open(&url).await;
+    while !client.message().await.unwrap().is_ping() {}
+    let mut talker = Client::open(&url).await;
+    for id in 0..20 {
+        let list = format!(r#"{{"method":"LIST_SUBSCRIPTIONS","id":{id}}}"#);
+        if talker.try_say(&list).await.is_err() {
+            break;
+        }
+    }
+    while talker.text().await.is_some() {}
 }

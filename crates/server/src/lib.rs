@@ -29,7 +29,7 @@ pub use auth::{
     Credential, Principal, Role,
     secret::{digest as token_digest, token as new_token},
 };
-pub use core::{Core, CoreError, CoreRequest};
+pub use core::{Core, CoreError, CoreRequest, Question, Release};
 pub use health::{FeedCheck, HealthReport, Part, Status};
 pub use openapi::document;
 pub use problem::Problem;

@@ -5,6 +5,9 @@ use crate::state::AppState;
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 
+/// The tag of [`crate::routes`] that answer 501.
+const NOT_BUILT: &str = "not built";
+
 /// Every route with its documentation; a route cannot be added without being in the document.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -23,7 +26,8 @@ pub fn document() -> Value {
     json["info"] = json!({
         "title": "Amarktai",
         "version": env!("CARGO_PKG_VERSION"),
-        "description": "Paper-trades a fleet of bots against live crypto markets.",
+        "description": "Paper-trades a fleet of bots against live crypto markets. Routes \
+            under `x-not-built` answer 501 with the code NOT_BUILT.",
         "license": { "name": "MIT", "identifier": "MIT" },
     });
     json["servers"] = json!([{ "url": "/" }]);
@@ -39,12 +43,33 @@ pub fn document() -> Value {
         "cookie": { "type": "apiKey", "in": "cookie", "name": "amarktai_session" },
     });
     json["security"] = json!([{ "token": [] }, { "cookie": [] }]);
+    json["x-not-built"] = take_not_built(&mut json["paths"]);
     for (path, item) in json["paths"].as_object_mut().into_iter().flatten() {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
             complete(path, method, operation);
         }
     }
     json
+}
+
+/// Routes that only say that they are not built are listed apart: a client generated from the
+/// document should not offer them, and who tests against it should not meet their 501.
+fn take_not_built(paths: &mut Value) -> Value {
+    let mut list = Vec::new();
+    for (path, item) in paths.as_object_mut().into_iter().flatten() {
+        let Some(operations) = item.as_object_mut() else { continue };
+        operations.retain(|method, operation| {
+            let is_built = operation["tags"][0] != NOT_BUILT;
+            if !is_built {
+                list.push(json!({ "method": method, "path": path }));
+            }
+            is_built
+        });
+    }
+    if let Some(paths) = paths.as_object_mut() {
+        paths.retain(|_, item| item.as_object().is_some_and(|item| !item.is_empty()));
+    }
+    list.into()
 }
 
 /// What is true of every operation.

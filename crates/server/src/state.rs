@@ -94,7 +94,7 @@ impl AppState {
             config: Arc::new(config),
             health: Arc::new(ArcSwap::from_pointee(HealthReport::default())),
             metrics: None,
-            strategies: Arc::new(serde_json::Value::Array(Vec::new())),
+            strategies: Arc::new(strategies()),
             emergency: None,
             local_token: None,
             passwords: Passwords::default(),
@@ -106,4 +106,8 @@ impl AppState {
             started: Instant::now(),
         }
     }
+}
+
+fn strategies() -> serde_json::Value {
+    strategy::schemas().filter_map(|schema| serde_json::to_value(schema).ok()).collect()
 }

@@ -4,6 +4,9 @@ use domain::{OrderId, Price, Quantity, Side, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The queue at a price that the book does not show: longer than any, until it is seen.
+pub(crate) const UNKNOWN: Quantity = Quantity(i64::MAX / 4);
+
 /// An order of ours that rests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Resting {
@@ -21,6 +24,9 @@ pub(crate) struct Resting {
     /// What the level showed last, and what was printed there since.
     displayed: Quantity,
     printed: Quantity,
+    /// Taken off `ahead` because the level shrank, until when the prints of it may still come: the
+    /// quote is often told before the print that moved it, and must not count twice.
+    foreseen: (Quantity, Timestamp),
     pub(crate) joined_at: Timestamp,
     pub(crate) round_trip: Span,
 }
@@ -41,23 +47,38 @@ impl Resting {
             remaining: quantity.1,
             ahead,
             ahead_at_join: ahead,
-            ahead_optimistic: ahead,
+            ahead_optimistic: if ahead == UNKNOWN { Quantity::ZERO } else { ahead },
             filled_optimistic: quantity.0 - quantity.1,
             displayed: ahead,
             printed: Quantity::ZERO,
+            foreseen: (Quantity::ZERO, Timestamp::EPOCH),
             joined_at,
             round_trip,
         }
     }
 
-    /// The level shows this much now.
-    fn see(&mut self, displayed: Quantity) {
+    /// The level shows this much now; prints up to `until` may be in that already.
+    fn see(&mut self, displayed: Quantity, until: Timestamp) {
+        if self.ahead != UNKNOWN {
+            let shrunk = (self.ahead - displayed).0.max(0);
+            self.foreseen = (Quantity(self.foreseen.0.0 + shrunk), until);
+        }
         let gone = self.displayed.0 - displayed.0;
         let cancelled = (gone - self.printed.0).max(0);
         self.ahead_optimistic =
             Quantity((self.ahead_optimistic.0 - cancelled).clamp(0, displayed.0));
         self.ahead = self.ahead.min(displayed);
         (self.displayed, self.printed) = (displayed, Quantity::ZERO);
+    }
+
+    /// What of a print the level's shrinking has not told already.
+    fn unforeseen(&mut self, quantity: Quantity, at: Timestamp) -> Quantity {
+        if at > self.foreseen.1 {
+            self.foreseen.0 = Quantity::ZERO;
+        }
+        let told = quantity.min(self.foreseen.0);
+        self.foreseen.0 -= told;
+        quantity - told
     }
 
     fn print_optimistic(&mut self, quantity: Quantity) {
@@ -156,9 +177,9 @@ impl Queues {
     }
 
     /// A level shows this much now.
-    pub(crate) fn see(&mut self, price: Price, displayed: Quantity) {
+    pub(crate) fn see(&mut self, price: Price, displayed: Quantity, until: Timestamp) {
         if let Some(level) = self.levels.get_mut(&price) {
-            level.iter_mut().for_each(|o| o.see(displayed));
+            level.iter_mut().for_each(|o| o.see(displayed, until));
         }
     }
 
@@ -167,19 +188,27 @@ impl Queues {
         self.levels.keys().copied().collect()
     }
 
-    /// A print of `quantity` at a level: the queue first, then us, by time. Returns what is left
+    /// A print at a level or through it: the queue first, then us, by time. Returns what is left
     /// and what was filled of whom.
     pub(crate) fn print(
         &mut self,
         price: Price,
-        quantity: Quantity,
+        print: Reach,
         counts: impl Fn(&Resting) -> bool,
     ) -> (Quantity, smallvec::SmallVec<[(Resting, Quantity); 2]>) {
-        let mut rest = quantity;
+        let mut rest = print.quantity;
         let mut eaten_before = Quantity::ZERO;
         let mut fills = smallvec::SmallVec::new();
         for order in self.at(price).iter_mut().filter(|o| counts(o)) {
-            order.print_optimistic(quantity);
+            order.print_optimistic(print.quantity);
+            if order.ahead == UNKNOWN {
+                // Through the price: whatever was there is gone. At the price: nobody knows.
+                if !print.is_through {
+                    return (Quantity::ZERO, fills);
+                }
+                order.ahead = Quantity::ZERO;
+            }
+            rest = rest.min(order.unforeseen(print.quantity, print.at));
             // What earlier orders of ours did not have ahead of them, but this one has.
             let ahead = Quantity((order.ahead.0 - eaten_before.0).max(0));
             let eaten = rest.min(ahead);
@@ -196,4 +225,14 @@ impl Queues {
         self.sweep(price);
         (rest, fills)
     }
+}
+
+/// What of a print reaches a level.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reach {
+    pub(crate) quantity: Quantity,
+    /// Exchange time.
+    pub(crate) at: Timestamp,
+    /// It was at a worse price than the level's.
+    pub(crate) is_through: bool,
 }

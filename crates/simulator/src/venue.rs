@@ -2,7 +2,7 @@
 
 use crate::matching::walk;
 use crate::profile::{Cause, code};
-use crate::queue::{Queues, Resting};
+use crate::queue::{Queues, Reach, Resting, UNKNOWN};
 use domain::{
     Amount, CancelReason, DataGrade, Instrument, InstrumentStatus, Level, Liquidity, OrderId,
     OrderKind, Price, Print, Quantity, Rate, RejectCode, Round, Side, Span, TimeInForce, Timestamp,
@@ -99,6 +99,8 @@ struct Incoming {
     kind: OrderKind,
     time_in_force: TimeInForce,
     quantity: Quantity,
+    /// See [`ApprovedOrder::worst_price`].
+    worst_price: Option<Price>,
     round_trip: Span,
 }
 
@@ -142,6 +144,7 @@ impl Venue {
             kind: intent.kind,
             time_in_force: intent.time_in_force,
             quantity: intent.quantity,
+            worst_price: order.worst_price(),
             round_trip,
         };
         self.send(intent.at + round_trip, Message::New(incoming));
@@ -260,9 +263,10 @@ impl Venue {
             return out.push(reject(Cause::Filter));
         }
         let book_side = order.side.opposite();
+        let worst = limit.or(order.worst_price);
         let executions = if market.is_valid {
             let taken = |price| self.taken(book_side, price);
-            walk(market.book.levels(book_side), order.side, limit, order.quantity, taken)
+            walk(market.book.levels(book_side), order.side, worst, order.quantity, taken)
         } else {
             SmallVec::new()
         };
@@ -315,9 +319,12 @@ impl Venue {
         let cause = match (limit, order.time_in_force) {
             (Some(price), TimeInForce::Gtc) => {
                 // Where nothing valid is seen the queue is unknown: the whole level, once seen.
-                let ahead = match market.is_valid {
-                    true => market.book.displayed(order.side, price),
-                    false => Quantity(i64::MAX / 4),
+                let ahead = match market.is_valid && market.book.knows(order.side, price) {
+                    // Prints alone show no queue.
+                    true if market.grade != DataGrade::Trades => {
+                        market.book.displayed(order.side, price)
+                    }
+                    _ => UNKNOWN,
                 };
                 let quantity = (order.quantity, rest);
                 let order_ = Resting::new(order.id, price, quantity, ahead, at, order.round_trip);
@@ -365,8 +372,12 @@ impl Venue {
         let lot = order.quantity >= i.min_quantity
             && order.quantity <= i.max_quantity
             && i.on_lot(order.quantity) == order.quantity;
-        let OrderKind::Limit { price, .. } = order.kind else { return lot };
-        let tick = i.on_tick(price, Side::Buy) == price && price.0 > 0;
+        let OrderKind::Limit { price, .. } = order.kind else {
+            return lot && i.max_market_quantity.is_none_or(|max| order.quantity <= max);
+        };
+        let is_inside = i.min_price.is_none_or(|min| price >= min)
+            && i.max_price.is_none_or(|max| price <= max);
+        let tick = i.on_tick(price, Side::Buy) == price && price.0 > 0 && is_inside;
         lot && tick && i.notional(price, order.quantity, Round::Up) >= i.min_notional
     }
 
@@ -383,43 +394,46 @@ impl Venue {
             return;
         }
         self.taken.retain(|(side, price, taken)| {
-            *taken = (*taken).min(market.book.displayed(*side, *price));
+            if market.book.knows(*side, *price) {
+                *taken = (*taken).min(market.book.displayed(*side, *price));
+            }
             taken.is_positive()
         });
         if self.bids.is_empty() && self.asks.is_empty() {
             return;
         }
-        self.see(changed, market.book);
+        self.see(changed, market.book, now + market.clock_upper);
         self.cross(Side::Buy, now, market, out);
         self.cross(Side::Sell, now, market, out);
     }
 
-    fn see(&mut self, changed: Changed<'_>, book: &Book) {
+    fn see(&mut self, changed: Changed<'_>, book: &Book, until: Timestamp) {
         match changed {
             Changed::Levels { bids, asks } => {
-                for l in bids {
-                    self.bids.see(l.price, book.displayed(Side::Buy, l.price));
-                }
-                for l in asks {
-                    self.asks.see(l.price, book.displayed(Side::Sell, l.price));
-                }
+                bids.iter().for_each(|l| self.see_at(Side::Buy, l.price, book, until));
+                asks.iter().for_each(|l| self.see_at(Side::Sell, l.price, book, until));
             }
             Changed::Touch(touch) => {
                 for price in self.bids.reached(Side::Buy, touch.bid.price) {
-                    self.bids.see(price, book.displayed(Side::Buy, price));
+                    self.see_at(Side::Buy, price, book, until);
                 }
                 for price in self.asks.reached(Side::Sell, touch.ask.price) {
-                    self.asks.see(price, book.displayed(Side::Sell, price));
+                    self.see_at(Side::Sell, price, book, until);
                 }
             }
             Changed::All => {
-                for price in self.bids.prices() {
-                    self.bids.see(price, book.displayed(Side::Buy, price));
-                }
-                for price in self.asks.prices() {
-                    self.asks.see(price, book.displayed(Side::Sell, price));
+                for side in [Side::Buy, Side::Sell] {
+                    for price in self.queues(side).prices() {
+                        self.see_at(side, price, book, until);
+                    }
                 }
             }
+        }
+    }
+
+    fn see_at(&mut self, side: Side, price: Price, book: &Book, until: Timestamp) {
+        if book.knows(side, price) {
+            self.queues_mut(side).see(price, book.displayed(side, price), until);
         }
     }
 
@@ -479,6 +493,10 @@ impl Venue {
         out: &mut Vec<SimEvent>,
     ) {
         let side = print.taker_side.opposite();
+        // Prices of a broken sequence fill nothing; what was missed comes again, fetched.
+        if !market.is_valid && !print.backfilled {
+            return;
+        }
         let Some(best) = self.own_best(side) else { return };
         let reaches = match side {
             Side::Buy => best >= print.price,
@@ -496,7 +514,8 @@ impl Venue {
             if !rest.is_positive() {
                 break;
             }
-            let (left, fills) = self.queues_mut(side).print(price, rest, counts);
+            let reach = Reach { quantity: rest, at: print.at, is_through: price != print.price };
+            let (left, fills) = self.queues_mut(side).print(price, reach, counts);
             for (order, filled) in fills {
                 out.push(self.passive(&order, filled, side, Some(print), now, market));
             }
@@ -547,7 +566,7 @@ impl Venue {
             grade,
             book_update_id: market.book.update_id(),
             print_id: print.map(|p| p.id),
-            queue_ahead_at_join: Some(order.ahead_at_join),
+            queue_ahead_at_join: Some(order.ahead_at_join).filter(|a| *a != UNKNOWN),
             optimistic_filled: Some(order.filled_optimistic.max(order.quantity - order.remaining)),
             round_trip: order.round_trip,
             at: now,

@@ -143,10 +143,11 @@ impl Writer {
         Ok(speech)
     }
 
-    /// Tickets first: the engine may go on while events are told.
+    /// Tickets first: the engine may go on while events are told. The watch before the waiting
+    /// threads, so that who was woken finds itself in [`crate::Store::committed`].
     fn speak(&self, speech: Speech) {
-        self.queue.settle(speech.last_ticket);
         self.durable.send_replace(speech.last_ticket);
+        self.queue.settle(speech.last_ticket);
         for Inserted { id, profit } in &speech.trades {
             tracing::info!(trade_id = id, %profit, "Trade inserted: id={id}, profit={profit}");
         }

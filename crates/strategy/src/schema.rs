@@ -93,12 +93,12 @@ static EMA_CROSS: Schema = Schema {
     description: "Buys when the fast exponential mean crosses over the slow one and sells when it \
                   falls under it again.",
     params: &[
-        integer("fast", "Fast period", "bars", [2, 200, 9], "Length of the fast mean."),
+        integer("fast", "Fast period", "bars", [2, 1_000, 9], "Length of the fast mean."),
         integer(
             "slow",
             "Slow period",
             "bars",
-            [3, 500, 21],
+            [3, 2_000, 21],
             "Length of the slow mean; longer than the fast one.",
         ),
     ],

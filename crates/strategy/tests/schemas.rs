@@ -67,7 +67,7 @@ fn every_named_limit_is_accepted_and_the_next_value_is_not() {
 #[test]
 fn each_fault_is_named_with_its_value_and_what_is_allowed() {
     let table = [
-        (Kind::EmaCross, r#"{"fast": 1}"#, "fast = 1: allowed is a whole number from 2 to 200"),
+        (Kind::EmaCross, r#"{"fast": 1}"#, "fast = 1: allowed is a whole number from 2 to 1000"),
         (
             Kind::EmaCross,
             r#"{"fast": 21, "slow": 21}"#,
@@ -77,10 +77,14 @@ fn each_fault_is_named_with_its_value_and_what_is_allowed() {
         (
             Kind::EmaCross,
             r#"{"fast": "soon", "slow": true}"#,
-            "fast = \"soon\": allowed is a whole number from 2 to 200; \
-             slow = true: allowed is a whole number from 3 to 500",
+            "fast = \"soon\": allowed is a whole number from 2 to 1000; \
+             slow = true: allowed is a whole number from 3 to 2000",
         ),
-        (Kind::EmaCross, r#"{"fast": 2.5}"#, "fast = 2.5: allowed is a whole number from 2 to 200"),
+        (
+            Kind::EmaCross,
+            r#"{"fast": 2.5}"#,
+            "fast = 2.5: allowed is a whole number from 2 to 1000",
+        ),
         (
             Kind::RsiReversion,
             r#"{"buy_below": 60}"#,

@@ -132,16 +132,11 @@ impl ExchangeConfig {
     }
 }
 
-/// REST, stream and first symbol as the exchanges publish them.
-const fn standard(exchange: Exchange) -> (&'static str, &'static str, &'static str) {
-    match exchange {
-        Exchange::Binance => {
-            ("https://api.binance.com", "wss://stream.binance.com:9443", "BTC/USDT")
-        }
-        // KuCoin names the stream of a session itself; this one is asked where it does not.
-        Exchange::Kucoin => ("https://api.kucoin.com", "wss://ws-api-spot.kucoin.com", "BTC/USDT"),
-        Exchange::Luno => ("https://api.luno.com", "wss://ws.luno.com", "BTC/ZAR"),
-    }
+/// REST, stream and first symbol: the connectors' own defaults.
+fn standard(exchange: Exchange) -> (&'static str, &'static str, &'static str) {
+    let (rest, stream) = exchanges::default_urls(exchange);
+    let symbol = if exchange == Exchange::Luno { "BTC/ZAR" } else { "BTC/USDT" };
+    (rest, stream, symbol)
 }
 
 /// A key that may only read; its secret is never shown.
@@ -169,6 +164,15 @@ pub struct Exchanges {
 }
 
 impl Exchanges {
+    /// The section of one exchange, to change: the demo points it elsewhere.
+    pub const fn get_mut(&mut self, exchange: Exchange) -> &mut ExchangeConfig {
+        match exchange {
+            Exchange::Binance => &mut self.binance,
+            Exchange::Kucoin => &mut self.kucoin,
+            Exchange::Luno => &mut self.luno,
+        }
+    }
+
     /// The section of one exchange.
     pub const fn get(&self, exchange: Exchange) -> &ExchangeConfig {
         match exchange {

@@ -193,10 +193,11 @@ mod tests {
                         _ => {}
                     }
                 }
-                if i >= snapshot_at && !sync.is_synced() {
-                    if let Snapshot::Ready(updates) = sync.snapshot(update(last, true)) {
-                        applied = updates.last().map(|u| u.update_id);
-                    }
+                if i < snapshot_at || sync.is_synced() {
+                    continue;
+                }
+                if let Snapshot::Ready(updates) = sync.snapshot(update(last, true)) {
+                    applied = updates.last().map(|u| u.update_id);
                 }
             }
         }

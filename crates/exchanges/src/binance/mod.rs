@@ -22,8 +22,12 @@ pub(crate) const SYMBOLS_PER_SOCKET: usize = 300;
 /// Streams in one control frame: about 6 KB of text.
 const STREAMS_PER_FRAME: usize = 150;
 
-/// A failed snapshot is asked for again after this; the REST client has retried already.
-const SNAPSHOT_RETRY: Duration = Duration::from_secs(2);
+/// Least distance of two snapshots of a symbol; doubles with each fault up to a minute. A delisted
+/// symbol or a book that stays crossed must not eat the weight of all the others.
+const SNAPSHOT_SPACING: Duration = Duration::from_millis(250);
+
+/// A book that stood this long has left its faults behind.
+const SOUND_AFTER: Duration = Duration::from_secs(30);
 
 /// Pages of 1,000 aggregate trades when catching up; beyond it there is a gap.
 const CATCH_UP_PAGES: usize = 20;
@@ -33,7 +37,9 @@ const CATCH_UP_PAGES: usize = 20;
 pub(crate) struct SymbolState {
     sync: DepthSync,
     fetching: bool,
+    asked_at: Option<Instant>,
     retry_at: Option<Instant>,
+    faults: u32,
 }
 
 /// Results of calls beside the stream.
@@ -50,6 +56,7 @@ pub(crate) struct Binance {
     next_id: i64,
     /// Control frames not acknowledged: the symbols that each subscribes.
     waiting: BTreeMap<i64, Vec<InstrumentId>>,
+    waiting_since: Option<Instant>,
 }
 
 fn streams(native: &str, mode: FeedMode) -> Vec<String> {
@@ -136,7 +143,7 @@ impl Binance {
             Step::Gap => {
                 shard.shared.stats.count(|c| c.book_gaps += 1);
                 shard.resyncing(id, "gap in the book's sequence").await?;
-                fetch_depth(shard, id);
+                fetch_soon(shard, id);
                 Ok(())
             }
         }
@@ -210,8 +217,17 @@ async fn resync(shard: &mut BinanceShard, id: InstrumentId, why: &str) -> Flow {
         feed.book.sync.restart();
     }
     shard.resyncing(id, why).await?;
-    fetch_depth(shard, id);
+    fetch_soon(shard, id);
     Ok(())
+}
+
+/// Fetches a snapshot after a fault: at once after the first, later and later after others.
+fn fetch_soon(shard: &mut BinanceShard, id: InstrumentId) {
+    let Some(feed) = shard.feeds.get_mut(&id) else { return };
+    let spacing = SNAPSHOT_SPACING * (1 << feed.book.faults.min(8));
+    feed.book.faults = feed.book.faults.saturating_add(1);
+    let now = Instant::now();
+    feed.book.retry_at = Some(feed.book.asked_at.map_or(now, |at| now.max(at + spacing)));
 }
 
 /// 5,000 levels cost 250 of 6,000 a minute: with many symbols a reconnect could not pay that.
@@ -229,6 +245,7 @@ fn fetch_depth(shard: &mut BinanceShard, id: InstrumentId) {
     if std::mem::replace(&mut feed.book.fetching, true) {
         return;
     }
+    feed.book.asked_at = Some(Instant::now());
     let (shared, version) = (Arc::clone(&shard.shared), feed.version);
     let path = format!("/api/v3/depth?symbol={}&limit={limit}", encoded(&feed.instrument.native));
     shard.jobs.spawn(async move {
@@ -309,6 +326,7 @@ impl Protocol for Binance {
 
     fn opened(&mut self, shard: &mut BinanceShard) {
         self.waiting.clear();
+        self.waiting_since = None;
         let ids: Vec<_> = shard.feeds.keys().copied().collect();
         self.subscribe(shard, &ids);
     }
@@ -347,7 +365,7 @@ impl Protocol for Binance {
                 match reply {
                     Ok(reply) => snapshot(shard, id, &reply).await,
                     Err(error) => {
-                        retry_later(shard, id);
+                        fetch_soon(shard, id);
                         shard.broken(id, format!("no snapshot: {error}")).await
                     }
                 }
@@ -356,6 +374,19 @@ impl Protocol for Binance {
     }
 
     async fn tick(&mut self, shard: &mut BinanceShard, now: Instant) -> Flow {
+        // A SUBSCRIBE that nobody answers: this socket will not do.
+        let is_asking = !self.waiting.is_empty() && shard.outgoing.is_empty();
+        self.waiting_since = self.waiting_since.filter(|_| is_asking).or(is_asking.then_some(now));
+        let alarm = shard.shared.config.timings.snapshot_alarm;
+        if self.waiting_since.is_some_and(|at| now.saturating_duration_since(at) > alarm) {
+            return Err(End::Reconnect("subscription not acknowledged".into()));
+        }
+        for feed in shard.feeds.values_mut() {
+            let is_old = |at: Instant| now.saturating_duration_since(at) > SOUND_AFTER;
+            if feed.watch.book == BookHealth::Valid && feed.book.asked_at.is_some_and(is_old) {
+                feed.book.faults = 0;
+            }
+        }
         let is_due = |at: Option<Instant>| at.is_some_and(|at| now >= at);
         let due: Vec<_> = shard
             .feeds
@@ -373,19 +404,13 @@ impl Protocol for Binance {
     }
 }
 
-fn retry_later(shard: &mut BinanceShard, id: InstrumentId) {
-    if let Some(feed) = shard.feeds.get_mut(&id) {
-        feed.book.retry_at = Some(Instant::now() + SNAPSHOT_RETRY);
-    }
-}
-
 async fn snapshot(shard: &mut BinanceShard, id: InstrumentId, reply: &Reply) -> Flow {
     let Some(feed) = shard.feeds.get_mut(&id) else { return Ok(()) };
     let update = match codec::decode_depth(&reply.body, &feed.instrument) {
         Ok(update) => update,
         Err(error) => {
             shard.refused(Some(id), &error);
-            retry_later(shard, id);
+            fetch_soon(shard, id);
             return shard.broken(id, format!("no snapshot: {error}")).await;
         }
     };
@@ -399,11 +424,9 @@ async fn snapshot(shard: &mut BinanceShard, id: InstrumentId, reply: &Reply) -> 
             }
             Ok(())
         }
-        // The next one is newer; half a second keeps this from spinning on a stuck server.
+        // The next one is newer.
         Snapshot::TooOld | Snapshot::Broken => {
-            if let Some(feed) = shard.feeds.get_mut(&id) {
-                feed.book.retry_at = Some(Instant::now() + Duration::from_millis(500));
-            }
+            fetch_soon(shard, id);
             Ok(())
         }
     }
@@ -419,10 +442,9 @@ async fn first_touch(
     let none = Level { price: domain::Price::ZERO, quantity: domain::Quantity::ZERO };
     let best = |side: &[Level]| side.first().copied().unwrap_or(none);
     let touch = Touch { update_id: book.update_id, bid: best(&book.bids), ask: best(&book.asks) };
-    if shard.touch(id, at, touch).await? {
-        if let Some(feed) = shard.feeds.get_mut(&id) {
-            feed.watch.book = BookHealth::Valid;
-        }
+    let is_sound = shard.touch(id, at, touch).await?;
+    if let Some(feed) = shard.feeds.get_mut(&id).filter(|_| is_sound) {
+        feed.watch.book = BookHealth::Valid;
     }
     shard.judge(id).await
 }

@@ -2,6 +2,7 @@
 //! readers of recorded tapes alike. Unknown fields and events never fail; bad numbers always do.
 
 pub mod binance;
+mod binance_info;
 pub mod kucoin;
 pub mod kucoin_classic;
 pub mod luno;

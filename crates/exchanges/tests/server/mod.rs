@@ -1,5 +1,5 @@
 //! A tiny exchange: answers by path, hands its sockets to the test, notes when it was called.
-#![allow(dead_code)] // each test binary uses a part of it
+#![allow(dead_code, clippy::unwrap_used)] // each test binary uses a part of it; tests may panic
 
 use axum::Router;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};

@@ -4,8 +4,9 @@ use super::frames::{self, Diff, Touch};
 use crate::faults::FaultControl;
 use crate::hub::{Frame, Hub};
 use crate::model::bars::Interval;
-use crate::model::market::{Change, Market};
+use crate::model::market::{Change, Market, Print};
 use crate::model::world::World;
+use crate::player::Played;
 use domain::{Exchange, Side};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
@@ -87,7 +88,7 @@ impl Feed {
     /// One stretch of time.
     pub(crate) fn start<'a>(&'a mut self, hub: &'a Hub, faults: &FaultControl) -> Stretch<'a> {
         let offset = faults.clock_offset(Exchange::Binance);
-        Stretch { feed: self, hub, offset, frames: Vec::new() }
+        Stretch { feed: self, hub, offset, frames: Vec::new(), taped: Vec::new() }
     }
 }
 
@@ -97,6 +98,8 @@ pub(crate) struct Stretch<'a> {
     hub: &'a Hub,
     offset: i64,
     frames: Vec<Frame>,
+    /// Prints of a tape in this stretch, with their market.
+    taped: Vec<(usize, Print)>,
 }
 
 impl Stretch<'_> {
@@ -135,8 +138,55 @@ impl Stretch<'_> {
         }
     }
 
+    /// A record of a tape, sent as it was recorded.
+    pub(crate) fn played(&mut self, index: usize, market: &Market, played: Played) {
+        let Some(line) = self.feed.lines.get_mut(&index) else { return };
+        let (names, spec) = (&line.names, &market.spec);
+        let (key, seq, book, body) = match played {
+            Played::Depth { at, first, last, bids, asks } => {
+                let rows = |side, rows: &[(i64, i64)]| -> Vec<(Side, i64)> {
+                    rows.iter().map(|(price, _)| (side, *price)).collect()
+                };
+                line.slow.dirty.extend(rows(Side::Buy, &bids));
+                line.slow.dirty.extend(rows(Side::Sell, &asks));
+                let diff = Diff { first, last, bids, asks };
+                (&names.fast, last, true, frames::depth_update(spec, diff, at + self.offset))
+            }
+            Played::Quote { update, bid, ask } => {
+                let body = frames::book_ticker(spec, update, (Some(bid), Some(ask)));
+                (&names.ticker, update, true, body)
+            }
+            Played::Print(print) => {
+                self.taped.push((index, print));
+                (&names.trade, market.board.seq, false, frames::trade(spec, &print, self.offset))
+            }
+        };
+        if self.hub.wants(key) {
+            let (key, symbol) = (Arc::clone(key), Arc::clone(&names.symbol));
+            self.frames.push(Frame { key, symbol, seq, book, body });
+        }
+    }
+
+    /// Aggregates of the taped prints of this stretch.
+    fn aggregates(&mut self, world: &World) {
+        let prints: Vec<Print> = self.taped.iter().map(|(_, print)| *print).collect();
+        let Some(index) = self.taped.first().map(|(index, _)| *index) else { return };
+        let (line, market) = (self.feed.lines.get(&index), world.markets().get(index));
+        let (Some(line), Some(market)) = (line, market) else { return };
+        if !self.hub.wants(&line.names.aggregate) {
+            return;
+        }
+        for group in prints.chunk_by(|a, b| a.aggregate == b.aggregate) {
+            let Some(body) = frames::agg_trade(&market.spec, group, self.offset) else { continue };
+            let (key, symbol) = (&line.names.aggregate, &line.names.symbol);
+            let (key, symbol, seq) = (Arc::clone(key), Arc::clone(symbol), market.board.seq);
+            self.frames.push(Frame { key, symbol, seq, book: false, body });
+        }
+    }
+
     /// The end of the stretch: what is sent by the clock, then everything goes out.
     pub(crate) fn flush(mut self, world: &World, now: i64) {
+        self.aggregates(world);
         let at = now - now.rem_euclid(FAST);
         if at > self.feed.flushed_at {
             self.feed.flushed_at = at;
@@ -151,8 +201,10 @@ impl Stretch<'_> {
         for (index, line) in &mut self.feed.lines {
             let Some(market) = world.markets().get(*index) else { continue };
             let names = &line.names;
-            let streams =
-                [(&names.fast, &mut line.fast, true), (&names.slow, &mut line.slow, slow_too)];
+            let streams = [
+                (&names.fast, &mut line.fast, !market.is_taped()),
+                (&names.slow, &mut line.slow, slow_too),
+            ];
             for (key, pending, _) in streams.into_iter().filter(|(_, _, due)| *due) {
                 let Some(diff) = take(pending, market) else { continue };
                 if !self.hub.wants(key) {

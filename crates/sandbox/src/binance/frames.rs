@@ -43,13 +43,18 @@ pub(super) fn agg_trade(spec: &Spec, prints: &[Print], offset: i64) -> Option<St
     let (first, last) = (prints.first()?, prints.last()?);
     let at = millis(first.at + offset);
     Some(format!(
-        r#"{{"e":"aggTrade","E":{at},"s":"{}","a":{},"p":"{}","q":"{}","f":{},"l":{},"T":{at},"m":{},"M":true}}"#,
+        concat!(
+            r#"{{"e":"aggTrade","E":{},"s":"{}","a":{},"p":"{}","q":"{}","f":{},"l":{},"#,
+            r#""T":{},"m":{},"M":true}}"#
+        ),
+        at,
         spec.native,
         first.aggregate,
         price(spec, first.price),
         quantity(spec, prints.iter().map(|p| p.quantity).sum()),
         first.id,
         last.id,
+        at,
         first.taker == Side::Sell,
     ))
 }

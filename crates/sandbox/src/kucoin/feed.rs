@@ -260,7 +260,8 @@ fn side(print: &Print) -> &'static str {
 fn uta_trade(market: &Market, print: &Print, at: i64) -> String {
     let matched = at - at.rem_euclid(1_000_000);
     json!({"T": "trade.SPOT", "P": at, "d": {
-        "E": print.id, "M": matched, "S": side(print), "p": frames::price(&market.spec, print.price),
+        "E": print.id, "M": matched, "S": side(print),
+        "p": frames::price(&market.spec, print.price),
         "q": frames::size(&market.spec, print.quantity), "s": market.spec.native,
         "ti": print.id.to_string(),
     }})

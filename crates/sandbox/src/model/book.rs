@@ -185,6 +185,21 @@ impl Book {
         Some((slot.side, slot.price, order))
     }
 
+    /// Makes a level exactly one order of this size, without matching: how a recording, which
+    /// knows no orders, is shown. 0 removes the level.
+    pub fn show(&mut self, side: Side, price: i64, quantity: i64, id: u64) {
+        let old: Vec<u64> = self
+            .level(side, price)
+            .map(|level| level.orders.iter().map(|o| o.id).collect())
+            .unwrap_or_default();
+        for id in old {
+            self.cancel(id);
+        }
+        if quantity > 0 {
+            self.rest(NewOrder::limit(id, side, price, quantity), price, quantity);
+        }
+    }
+
     /// Best price of a side, in ticks.
     pub fn best(&self, side: Side) -> Option<i64> {
         let levels = &self.ladder(side).levels;

@@ -17,7 +17,7 @@ const RESTING_SIGMA: f64 = 1.5;
 /// Exponent of the distance of quotes behind the touch.
 const DISTANCE_ALPHA: f64 = 1.3;
 /// Quotes a maker pulls at once when the fair price ran through them.
-const PULL_MAX: usize = 24;
+const PULL_MAX: usize = 12;
 /// Sizes stay below this multiple of their median: the tail is heavy, not absurd.
 const SIZE_CAP: f64 = 2_000.0;
 
@@ -107,7 +107,7 @@ impl Arrivals {
         let touch = book.levels(side.opposite()).next().map_or(1, |(_, l)| l.total());
         // A thin touch tempts: most sweeps on the tape start at one.
         let thin = (touch as f64) < 40.0 * self.median;
-        let sweeps = self.noise.chance(if thin { 0.30 } else { 0.03 });
+        let sweeps = self.noise.chance(if thin { 0.19 } else { 0.03 });
         let depth = 1 + self.noise.poisson(0.7) as usize;
         let part = self.noise.uniform();
         let quantity = if sweeps { sweep(book, side, depth, part) } else { size.min(touch) };
@@ -123,12 +123,16 @@ impl Arrivals {
             Side::Sell => price < fair,
             Side::Buy => price > fair,
         };
-        let stale = book.levels(side).take_while(|(price, _)| wrong(*price));
-        let mut orders = stale.flat_map(|(_, level)| level.orders().map(|o| o.id));
-        let mut out: Vec<Command> = orders.by_ref().take(PULL_MAX).map(Command::Cancel).collect();
-        let left = orders.next().is_some();
-        let next = book.levels(side).find(|(price, _)| !wrong(*price)).map(|(price, _)| price);
-        if let (false, Some(opposite)) = (left, next) {
+        let orders = book.levels(side).flat_map(|(p, l)| l.orders().map(move |o| (p, o.id)));
+        let (mut out, mut opposite) = (Vec::new(), None);
+        for (price, id) in orders {
+            if out.len() == PULL_MAX || !wrong(price) {
+                opposite = Some(price);
+                break;
+            }
+            out.push(Command::Cancel(id));
+        }
+        if let Some(opposite) = opposite {
             let gap = self.gap(touch.fair);
             out.push(self.limit(side.opposite(), worse(side.opposite(), opposite, gap)));
         }
@@ -138,20 +142,20 @@ impl Arrivals {
     fn quote(&mut self, book: &Book, touch: Touch, pressure: f64) -> Vec<Command> {
         let buys = 0.5 + 0.2 * (pressure * 0.5).tanh();
         let side = if self.noise.chance(buys) { Side::Buy } else { Side::Sell };
+        let (own, opposite) = touch.of(side);
+        let gap = self.gap(touch.fair);
+        // Makers of tight markets leave no gap open for long.
+        let eager = 0.05 + 0.85 * self.flow.tight;
+        if touch.ask - touch.bid > gap && self.noise.chance(eager) {
+            return vec![self.limit(side, worse(side, opposite, gap))];
+        }
         let full = book.count(side) as f64 / self.flow.resting as f64;
         if self.noise.chance((0.5 * full).clamp(0.05, 0.95)) {
             return self.withdraw(book, side).into_iter().collect();
         }
-        let (own, opposite) = touch.of(side);
-        let gap = self.gap(touch.fair);
-        let kind = self.noise.uniform();
-        let command = if touch.ask - touch.bid > gap && kind < 0.5 {
-            self.limit(side, worse(side, opposite, gap))
-        } else if kind < 0.75 {
-            self.limit(side, own)
-        } else {
-            self.behind(side, own, touch.fair)
-        };
+        let joins = self.noise.chance(0.5);
+        let command =
+            if joins { self.limit(side, own) } else { self.behind(side, own, touch.fair) };
         vec![command]
     }
 
@@ -210,7 +214,7 @@ impl Touch {
 
     /// How far the fair price is from the mid, in units of what makers tolerate.
     fn pressure(self, spread_bp: f64) -> f64 {
-        let tolerated = (self.fair * spread_bp.max(0.3) / 1e4).max(1.0);
+        let tolerated = (self.fair * spread_bp.max(0.5) / 1e4).max(1.0);
         (self.fair - self.mid()) / tolerated
     }
 

@@ -133,6 +133,8 @@ pub struct Market {
     shadow: Option<Book>,
     /// A recording drives it, not the flow.
     taped: bool,
+    /// Id of the last order that shows a level of a recording.
+    shown: u64,
     arrivals: Arrivals,
     next_at: i64,
 }
@@ -146,6 +148,7 @@ impl Market {
             board,
             shadow: None,
             taped: false,
+            shown: 0,
             arrivals,
             next_at: at,
         }
@@ -162,6 +165,21 @@ impl Market {
                     self.book.submit(order);
                 }
             }
+        }
+    }
+
+    /// Hands the market over to a recording: the flow stops, the book is empty.
+    pub fn hand_over(&mut self) {
+        self.taped = true;
+        self.book = Book::default();
+        self.board.prints.clear();
+    }
+
+    /// Sets levels to absolute sizes, as a recording says.
+    pub fn show(&mut self, side: Side, rows: &[(i64, i64)]) {
+        for (price, quantity) in rows {
+            self.shown += 1;
+            self.book.show(side, *price, *quantity, self.shown);
         }
     }
 

@@ -65,9 +65,9 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Starts at the catalogue's prices, calm.
-    pub fn new(seed: u64) -> Self {
-        let logs = ASSETS.map(|(_, usd)| usd.ln());
+    /// Starts at these prices in US dollars (in the catalogue's order), calm.
+    pub fn new(seed: u64, usd: &[f64; ASSETS.len()]) -> Self {
+        let logs = usd.map(f64::ln);
         let noise = Noise::new(seed, "reference");
         Self { noise, regime: Regime::Calm, left: Regime::Calm.dwell(), drift: 0.0, logs }
     }

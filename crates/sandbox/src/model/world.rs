@@ -5,7 +5,8 @@ use super::catalogue::{ASSETS, Spec};
 use super::flow::Arrivals;
 use super::market::{Board, Change, Market};
 use super::noise::Noise;
-use super::reference::{Reference, Regime, asset};
+pub use super::reference::asset;
+use super::reference::{Reference, Regime};
 use domain::Exchange;
 
 /// Step of the reference prices.
@@ -23,28 +24,28 @@ pub struct World {
 }
 
 impl World {
-    /// A world whose prices at `now` are the catalogue's, with bars for `history` before it.
+    /// A world whose prices at `now` are these (US dollars, in the order of [`ASSETS`]), with
+    /// bars for `history` before it.
     ///
     /// `history` is in nanoseconds. Older bars come from the reference prices alone, the last
     /// seconds from the order flow itself, and both meet at one price.
-    pub fn new(seed: u64, specs: Vec<Spec>, now: i64, history: i64) -> Self {
+    pub fn new(seed: u64, specs: Vec<Spec>, usd: &Prices, now: i64, history: i64) -> Self {
         let opens = now - now.rem_euclid(STEP) - WARM_UP;
-        let (reference, path) = path(seed, history.max(0) / SECOND);
+        let (reference, path) = path(seed, usd, history.max(0) / SECOND);
         let mut world = Self { reference, step_at: opens, legs: Vec::new(), markets: Vec::new() };
         for spec in specs {
-            world.add(seed, spec, opens, &path);
+            world.add(seed, spec, usd, opens, &path);
         }
         world.advance(now, &mut |_, _, _| {});
         world
     }
 
-    fn add(&mut self, seed: u64, spec: Spec, opens: i64, path: &Path) {
+    fn add(&mut self, seed: u64, spec: Spec, usd: &Prices, opens: i64, path: &Path) {
         let base = asset(spec.symbol.base.as_str());
         let quote = asset(spec.symbol.quote.as_str());
         let (Some(base), Some(quote)) = (base, quote) else { return };
         let name = format!("{}/{}", spec.exchange, spec.native);
-        let usd = ASSETS[base].1;
-        let lots_per_usd = 10_f64.powi(i32::from(spec.quantity_places)) / usd;
+        let lots_per_usd = 10_f64.powi(i32::from(spec.quantity_places)) / usd[base];
         let first = 1_000_000 * (self.markets.len() as u64 + 1);
         let noise = Noise::new(seed, &format!("flow {name}"));
         let arrivals = Arrivals::new(noise, spec.flow, lots_per_usd, first);
@@ -112,13 +113,16 @@ impl World {
     }
 }
 
+/// Prices of all assets in US dollars.
+pub type Prices = [f64; ASSETS.len()];
+
 /// Log prices of all assets, second by second.
 type Path = Vec<[f64; ASSETS.len()]>;
 
 /// Runs the reference prices through the history and shifts them so that they end where the
 /// catalogue says.
-fn path(seed: u64, seconds: i64) -> (Reference, Path) {
-    let mut reference = Reference::new(seed);
+fn path(seed: u64, usd: &Prices, seconds: i64) -> (Reference, Path) {
+    let mut reference = Reference::new(seed, usd);
     let target = *reference.logs();
     let mut path = vec![target];
     for _ in 0..seconds {

@@ -36,6 +36,14 @@ impl Client {
         self.0.send(Message::text(text)).await.unwrap();
     }
 
+    /// Says something to a server that may have closed.
+    pub(crate) async fn try_say(
+        &mut self,
+        text: &str,
+    ) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+        self.0.send(Message::text(text)).await
+    }
+
     /// The next message of any kind; `None` at the end.
     pub(crate) async fn message(&mut self) -> Option<Message> {
         tokio::time::timeout(PATIENCE, self.0.next()).await.unwrap()?.ok()

@@ -48,7 +48,7 @@ pub(crate) async fn guard(
 ) -> Response {
     let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|c| c.0.0.ip());
     let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    let client = client_address(peer, request.headers(), &state.config);
+    let client = client_address(peer, request.headers(), &state.config.trusted_proxies);
     let local = Local(is_local(peer, request.headers()));
     let who = match principal(&state, request.headers()).await {
         Ok(who) => who,
@@ -144,9 +144,9 @@ fn session_of(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Behind a trusted proxy the last address that is not a trusted proxy's; else the peer.
-fn client_address(peer: IpAddr, headers: &HeaderMap, config: &ServerConfig) -> IpAddr {
+fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
     let peer = peer.to_canonical();
-    if !config.trusted_proxies.contains(&peer) {
+    if !trusted.contains(&peer) {
         return peer;
     }
     let lines = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok());
@@ -155,7 +155,7 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, config: &ServerConfig) -> I
         .filter_map(|hop| hop.trim().parse().ok())
         .map(|hop: IpAddr| hop.to_canonical())
         .collect();
-    hops.into_iter().rev().find(|hop| !config.trusted_proxies.contains(hop)).unwrap_or(peer)
+    hops.into_iter().rev().find(|hop| !trusted.contains(hop)).unwrap_or(peer)
 }
 
 /// A loopback peer that forwards for nobody and names us by a loopback name: a rebound foreign name
@@ -232,4 +232,40 @@ impl FromRequestParts<AppState> for Scope {
 async fn known(state: &AppState, id: AccountId) -> Result<AccountId, Problem> {
     let found = state.core.query(move |engine| engine.account(id)).await?;
     found.map(|account| account.id).ok_or_else(|| Problem::not_found("account"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(k, v)| (header::HeaderName::from_static(k), v.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn only_a_loopback_peer_that_calls_us_by_a_loopback_name_is_local() {
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        for host in ["localhost:8000", "127.0.0.1:8000", "[::1]:8000", "localhost"] {
+            assert!(is_local(loopback, &headers(&[("host", host)])), "{host}");
+        }
+        for host in ["evil.example", "", "10.0.0.1:8000", "localhost.evil.example"] {
+            assert!(!is_local(loopback, &headers(&[("host", host)])), "{host}");
+        }
+        let forwarded = headers(&[("host", "localhost"), ("x-forwarded-for", "127.0.0.1")]);
+        assert!(!is_local(loopback, &forwarded));
+        assert!(!is_local(IpAddr::from([10, 0, 0, 1]), &headers(&[("host", "localhost")])));
+    }
+
+    #[test]
+    fn forwarded_addresses_are_believed_of_trusted_proxies_alone() {
+        let proxy = IpAddr::from([10, 0, 0, 1]);
+        let (forged, real) = ("6.6.6.6", IpAddr::from([9, 9, 9, 9]));
+        let chain = headers(&[("x-forwarded-for", &format!("{forged}, 9.9.9.9, 10.0.0.1"))]);
+        assert_eq!(client_address(proxy, &chain, &[proxy]), real);
+        assert_eq!(client_address(proxy, &chain, &[]), proxy);
+        assert_eq!(client_address(proxy, &headers(&[]), &[proxy]), proxy);
+    }
 }

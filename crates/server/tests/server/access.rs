@@ -19,7 +19,11 @@ fn operations() -> Vec<(Method, String)> {
             all.push((method, path));
         }
     }
-    assert!(all.len() > 40, "{}", all.len());
+    for route in document["x-not-built"].as_array().unwrap() {
+        let method = route["method"].as_str().unwrap().to_uppercase().parse().unwrap();
+        all.push((method, route["path"].as_str().unwrap().replace("{exchange}", "luno")));
+    }
+    assert!(all.len() > 80, "{}", all.len());
     all
 }
 

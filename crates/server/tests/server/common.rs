@@ -1,7 +1,12 @@
 //! A server on a real socket with a run loop that a test scripts.
 
-use domain::{AccountId, Policy, Timestamp};
-use engine::{Command, CommandError, Engine, EngineConfig, Reply};
+use domain::{
+    AccountId, Amount, Exchange, FeeSchedule, Instrument, InstrumentStatus, Policy, Price,
+    Quantity, Rate, Timestamp,
+};
+use engine::{
+    Command, CommandError, Engine, EngineConfig, Envelope, Input, InputKind, Output, Reply,
+};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use server::{AppState, Core, CoreRequest, Role, ServerConfig, new_token, token_digest};
@@ -15,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub(crate) const SETUP_CODE: &str = "correct-horse";
 
-type Script = Arc<Mutex<Box<dyn FnMut(&Command) -> Result<Reply, CommandError> + Send>>>;
+type Script = Arc<Mutex<Box<dyn FnMut(&Command) -> Option<Result<Reply, CommandError>> + Send>>>;
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -27,7 +32,7 @@ pub(crate) struct Server {
     pub(crate) trader: String,
     pub(crate) viewer: String,
     pub(crate) store: Store,
-    _dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
     pub(crate) served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
 }
@@ -62,33 +67,34 @@ impl Server {
     }
 
     pub(crate) async fn start_with(config: ServerConfig) -> Self {
+        Self::over(config, tempfile::tempdir().unwrap()).await
+    }
+
+    /// Ends, and starts again over the same store.
+    pub(crate) async fn restart(mut self) -> Self {
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        let _ = self.stop.take().unwrap().send(());
+        self.served.take().unwrap().await.unwrap().unwrap();
+        let Self { state, store, .. } = self;
+        drop(state);
+        tokio::task::spawn_blocking(move || store.close()).await.unwrap().unwrap();
+        Self::over(config(), dir).await
+    }
+
+    async fn over(config: ServerConfig, dir: tempfile::TempDir) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (sender, receiver) = mpsc::channel(64);
         let commands = Arc::new(AtomicUsize::new(0));
-        let script: Script =
-            Arc::new(Mutex::new(Box::new(|_| Err(CommandError::NotFound { what: "bot".into() }))));
-        run_loop(receiver, commands.clone(), script.clone());
-        let dir = tempfile::tempdir().unwrap();
+        let script: Script = Arc::new(Mutex::new(Box::new(|_| None)));
         let path = dir.path().join("amarktai.db");
         let (store, _) = Store::open(&path, StoreOptions::default()).unwrap();
+        run_loop(receiver, commands.clone(), script.clone(), store.clone());
         let code = ControlWrite::SetupCode(Some(storage::secret_hash(SETUP_CODE)));
         store.control(code).unwrap().answer_async().await.unwrap();
         let state = AppState::new(Core::new(sender), store.clone(), config);
-        let mut tokens = Vec::new();
-        for (name, role) in [("root", Role::Admin), ("tom", Role::Trader), ("vera", Role::Viewer)] {
-            let token = new_token();
-            let hash = token_digest(&token);
-            let token_row = NewToken {
-                name: name.into(),
-                account_id: Some(AccountId(1)),
-                role,
-                hash,
-                created_at: Timestamp::EPOCH,
-            };
-            let write = store.control(ControlWrite::CreateToken(token_row)).unwrap();
-            write.answer_async().await.unwrap();
-            tokens.push(token);
-        }
+        let admin = token(&store, "root", Role::Admin, AccountId(1)).await;
+        let trader = token(&store, "tom", Role::Trader, AccountId(1)).await;
+        let viewer = token(&store, "vera", Role::Viewer, AccountId(1)).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -96,7 +102,6 @@ impl Server {
             let _ = stopped.await;
         };
         let served = tokio::spawn(server::serve(listener, state.clone(), shutdown));
-        let [admin, trader, viewer] = tokens.try_into().unwrap();
         Self {
             address,
             client: Client::builder().no_proxy().build().unwrap(),
@@ -107,10 +112,15 @@ impl Server {
             trader,
             viewer,
             store,
-            _dir: dir,
+            dir,
             stop: Some(stop),
             served: Some(served),
         }
+    }
+
+    /// A new token in the store.
+    pub(crate) async fn token(&self, name: &str, role: Role, account: AccountId) -> String {
+        token(&self.store, name, role, account).await
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -133,11 +143,12 @@ impl Server {
         self.ask(Method::POST, path, token).json(body).send().await.unwrap()
     }
 
+    /// Answers commands instead of the engine.
     pub(crate) fn answer(
         &self,
-        script: impl FnMut(&Command) -> Result<Reply, CommandError> + Send + 'static,
+        mut script: impl FnMut(&Command) -> Result<Reply, CommandError> + Send + 'static,
     ) {
-        *self.script.lock().unwrap() = Box::new(script);
+        *self.script.lock().unwrap() = Box::new(move |command| Some(script(command)));
     }
 
     pub(crate) fn commands(&self) -> usize {
@@ -145,7 +156,7 @@ impl Server {
     }
 
     /// Stores facts and waits until they are told.
-    pub(crate) async fn commit(&self, outputs: Vec<engine::Output>) {
+    pub(crate) async fn commit(&self, outputs: Vec<Output>) {
         let batch = Batch { outputs, ..Batch::default() };
         self.store.commit(batch).unwrap().wait_async().await.unwrap();
     }
@@ -156,20 +167,96 @@ impl Server {
     }
 }
 
-fn run_loop(mut receiver: mpsc::Receiver<CoreRequest>, commands: Arc<AtomicUsize>, script: Script) {
+async fn token(store: &Store, name: &str, role: Role, account: AccountId) -> String {
+    let token = new_token();
+    let row = NewToken {
+        name: name.into(),
+        account_id: Some(account),
+        role,
+        hash: token_digest(&token),
+        created_at: Timestamp::EPOCH,
+    };
+    // After a restart the name is taken, by a token whose text nobody knows: make another.
+    let row =
+        match store.control(ControlWrite::CreateToken(row.clone())).unwrap().answer_async().await {
+            Ok(_) => return token,
+            Err(_) => NewToken { name: format!("{name} again"), ..row },
+        };
+    store.control(ControlWrite::CreateToken(row)).unwrap().answer_async().await.unwrap();
+    token
+}
+
+/// A small run loop: the real engine, committed to the real store before anything is answered.
+fn run_loop(
+    mut receiver: mpsc::Receiver<CoreRequest>,
+    commands: Arc<AtomicUsize>,
+    script: Script,
+    store: Store,
+) {
     std::thread::spawn(move || {
-        let engine = engine();
+        let mut engine = engine();
+        engine.apply(&Input { at: AT, kind: InputKind::Instrument(instrument()) }, &mut Vec::new());
         while let Some(request) = receiver.blocking_recv() {
             match request {
-                CoreRequest::Query(ask) => ask(&engine),
-                CoreRequest::Command { command, reply, .. } => {
-                    commands.fetch_add(1, Ordering::SeqCst);
-                    let result = (script.lock().unwrap())(&command);
+                CoreRequest::Query(ask) => ask(&engine)(),
+                CoreRequest::Command { account, actor, command, reply } => {
+                    let id = commands.fetch_add(1, Ordering::SeqCst) as u64;
+                    let scripted = (script.lock().unwrap())(&command);
+                    let envelope = Envelope { id, actor, account, command };
+                    let result =
+                        scripted.unwrap_or_else(|| carry_out(&mut engine, &store, envelope));
                     let _ = reply.send(result);
                 }
             }
         }
     });
+}
+
+const AT: Timestamp = Timestamp(1_700_000_000_000_000_000);
+
+fn carry_out(
+    engine: &mut Engine,
+    store: &Store,
+    envelope: Envelope,
+) -> Result<Reply, CommandError> {
+    let mut outputs = Vec::new();
+    engine.apply(&Input { at: AT, kind: InputKind::Command(envelope) }, &mut outputs);
+    let result = outputs.iter().find_map(|output| match output {
+        Output::Reply { result, .. } => Some(result.clone()),
+        _ => None,
+    });
+    let batch = Batch { outputs, states: engine.take_dirty(), ..Batch::default() };
+    store.commit(batch).unwrap().wait().unwrap();
+    result.unwrap()
+}
+
+fn instrument() -> Instrument {
+    Instrument {
+        exchange: Exchange::Luno,
+        symbol: "BTC/ZAR".parse().unwrap(),
+        native: "XBTZAR".into(),
+        status: InstrumentStatus::Trading,
+        price_scale: 8,
+        quantity_scale: 8,
+        tick_size: Price(100_000_000),
+        lot_size: Quantity(100),
+        min_quantity: Quantity(100),
+        max_quantity: Quantity(10_000_000_000),
+        max_market_quantity: None,
+        min_price: None,
+        max_price: None,
+        min_notional: Amount::from_int(10),
+        max_notional: None,
+        percent_band: None,
+        max_open_orders: None,
+        fees: FeeSchedule {
+            maker: Rate::from_bp(40),
+            taker: Rate::from_bp(60),
+            in_received: true,
+            places: 8,
+            source: "table".into(),
+        },
+    }
 }
 
 /// The body of a problem, checked for its form.

@@ -4,5 +4,7 @@
 
 mod access;
 mod common;
+mod real;
 mod realtime;
 mod requests;
+mod shapes;

@@ -186,7 +186,7 @@ async fn a_client_that_does_not_read_is_cut_off_with_the_reason() {
     let mut byte = [0; 1];
     slow.read_exact(&mut byte).await.unwrap();
     // More than the system's buffers take, and then more than the hub keeps.
-    let text = "x".repeat(16_000);
+    let text = "x".repeat(4_000);
     for _ in 0..8 {
         let many = (0..storage::SUBSCRIBER_EVENTS_MAX as u32 / 4).map(|n| alert(1, n, &text));
         server.commit(many.collect()).await;

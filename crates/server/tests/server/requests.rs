@@ -103,6 +103,46 @@ async fn the_same_key_and_body_is_carried_out_once() {
 }
 
 #[tokio::test]
+async fn a_key_is_remembered_over_a_restart() {
+    let server = Server::start().await;
+    server.answer(|_| Ok(Reply::Done));
+    let body = json!({ "exchange": "luno", "currency": "ZAR", "amount": "1" });
+    let token = server.admin.clone();
+    let post = async |server: &Server, body: &Value| {
+        let request = server.ask(Method::POST, "/api/wallets/deposits", Some(&token));
+        request.header("idempotency-key", "k").json(body).send().await.unwrap()
+    };
+    let first = post(&server, &body).await;
+    assert_eq!(first.status(), StatusCode::CREATED);
+    let first = first.text().await.unwrap();
+    let server = server.restart().await;
+    let again = post(&server, &body).await;
+    assert_eq!(again.status(), StatusCode::CREATED);
+    assert_eq!(again.headers()["content-type"], "application/json");
+    assert_eq!(again.text().await.unwrap(), first);
+    let other = json!({ "exchange": "luno", "currency": "ZAR", "amount": "2" });
+    problem(post(&server, &other).await, StatusCode::CONFLICT, "IDEMPOTENCY_KEY_REUSED").await;
+    assert_eq!(server.commands(), 0, "nothing was carried out again");
+}
+
+#[tokio::test]
+async fn secrets_are_not_kept_with_idempotency_keys() {
+    let server = Server::start().await;
+    let admin = Some(server.admin.as_str());
+    let body = json!({ "name": "script", "role": "viewer" });
+    let request = || server.ask(Method::POST, "/api/tokens", admin).header("idempotency-key", "t");
+    let first = request().json(&body).send().await.unwrap().text().await.unwrap();
+    let again = request().json(&body).send().await.unwrap().text().await.unwrap();
+    assert_eq!(first, again);
+    let token: Value = serde_json::from_str(&first).unwrap();
+    let token = token["token"].as_str().unwrap().as_bytes().to_vec();
+    for file in std::fs::read_dir(server.dir.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(token.len()).any(|window| window == token));
+    }
+}
+
+#[tokio::test]
 async fn a_key_is_not_shared_between_people() {
     let server = Server::start().await;
     server.answer(|_| Ok(Reply::Done));

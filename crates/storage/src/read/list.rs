@@ -77,6 +77,11 @@ impl Query {
         self.and(column, account.map(|a| a.0)).and("bot_id = ?", bot.map(|b| b.0))
     }
 
+    /// The scope where another condition leaves fewer rows than either.
+    pub(crate) fn within(self, account: Option<AccountId>, bot: Option<BotId>) -> Self {
+        self.and("+account_id = ?", account.map(|a| a.0)).and("+bot_id = ?", bot.map(|b| b.0))
+    }
+
     pub(crate) fn between(
         self,
         column: &str,

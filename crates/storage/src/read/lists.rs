@@ -113,10 +113,13 @@ impl ReadPool {
         filter: &OrderFilter,
         page: &Page,
     ) -> Result<Paged<OrderRow>, StoreError> {
-        let mut query = Query::new("SELECT * FROM orders").scope(account, filter.bot_id);
-        if let Some(open) = filter.open {
-            query = query.always(if open { OPEN } else { FINAL });
-        }
+        let query = Query::new("SELECT * FROM orders");
+        let query = match filter.open {
+            // Few at any time, and they have an index of their own.
+            Some(true) => query.within(account, filter.bot_id).always(OPEN),
+            Some(false) => query.scope(account, filter.bot_id).always(FINAL),
+            None => query.scope(account, filter.bot_id),
+        };
         self.list(query, Order::Time("created_at", "id"), page, rows::order)
     }
 
@@ -138,8 +141,13 @@ impl ReadPool {
         filter: &FillFilter,
         page: &Page,
     ) -> Result<Paged<FillRecord>, StoreError> {
-        let query = Query::new("SELECT * FROM fills").scope(account, filter.bot_id);
-        let query = query.and("order_id = ?", filter.order_id.map(bits));
+        let query = Query::new("SELECT * FROM fills");
+        let query = match filter.order_id {
+            Some(order) => {
+                query.within(account, filter.bot_id).and("order_id = ?", Some(bits(order)))
+            }
+            None => query.scope(account, filter.bot_id),
+        };
         self.list(query, Order::Time("at", "id"), page, rows::fill)
     }
 

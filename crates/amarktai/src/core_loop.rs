@@ -1,0 +1,285 @@
+//! The engine's thread: the one writer of everything that trades.
+//!
+//! Commands first, then market data, then time. What follows goes to the store in batches; answers,
+//! log lines and events leave only after the commit that holds them, in order.
+
+use domain::{AccountId, Actor, Exchange, Symbol, Timestamp};
+use engine::{Command, CommandError, Engine, Envelope, Input, InputKind, Output, Reply, Want};
+use server::CoreRequest;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, SystemTime};
+use storage::{Batch, Store, StoreError, Ticket};
+use tokio::sync::{mpsc, oneshot};
+
+/// Inputs applied before what follows is handed to the store: bounds the size of a batch and the
+/// time that a command waits behind market data.
+const INPUTS_PER_BATCH: usize = 256;
+/// Between two looks at wants that no input caused, and two savings of the markets' cursors.
+const WANTS_EVERY: Duration = Duration::from_secs(10);
+/// Answers and log lines waiting for their commits: as many batches as the store takes anyway.
+pub const SAYINGS_MAX: usize = 4_096;
+
+/// Every listed instrument, by exchange and symbol: written by the feeds, read here.
+pub type Catalogue = Arc<RwLock<HashMap<(Exchange, Symbol), domain::Instrument>>>;
+
+/// Why the engine ended.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreEnd {
+    /// A commit failed: never retried, start-up recovers.
+    #[error("the store failed: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// Figures that others may read at any time.
+#[derive(Debug, Default)]
+pub struct Pulse {
+    /// Receipt of the newest input that was applied, in nanoseconds.
+    pub applied_at_ns: AtomicI64,
+    /// How late it was applied, in nanoseconds.
+    pub lag_ns: AtomicI64,
+    /// The loop's last turn, in nanoseconds.
+    pub turned_at_ns: AtomicI64,
+}
+
+/// What is said once its batch is durable.
+pub enum Saying {
+    /// The answer to a command.
+    Reply(oneshot::Sender<Result<Reply, CommandError>>, Result<Reply, CommandError>),
+    /// The answer to a question.
+    Release(Box<dyn FnOnce() + Send>),
+    /// A line for the log.
+    Candidate {
+        /// The bot's name.
+        name: String,
+        /// Where.
+        exchange: String,
+    },
+}
+
+/// The queues around the engine.
+pub struct Queues {
+    /// Commands and questions: the priority lane.
+    pub requests: mpsc::Receiver<CoreRequest>,
+    /// Market data and everything else from the exchanges.
+    pub inputs: mpsc::Receiver<Input>,
+    /// What the engine wants of the exchanges.
+    pub wants: mpsc::Sender<Vec<Want>>,
+    /// What is said after each commit.
+    pub sayings: mpsc::Sender<(Option<Ticket>, Vec<Saying>)>,
+}
+
+/// The wall clock; the only place where the core's time comes from.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// See the module.
+pub struct CoreLoop {
+    engine: Engine,
+    store: Store,
+    queues: Queues,
+    catalogue: Catalogue,
+    pulse: Arc<Pulse>,
+    outputs: Vec<Output>,
+    asked: BTreeMap<u64, oneshot::Sender<Result<Reply, CommandError>>>,
+    sayings: Vec<Saying>,
+    last_ticket: Option<Ticket>,
+    commands: u64,
+    look_at_wants: bool,
+}
+
+impl CoreLoop {
+    /// Around this engine.
+    pub fn new(
+        engine: Engine,
+        store: Store,
+        queues: Queues,
+        catalogue: Catalogue,
+        pulse: Arc<Pulse>,
+    ) -> Self {
+        Self {
+            engine,
+            store,
+            queues,
+            catalogue,
+            pulse,
+            outputs: Vec::new(),
+            asked: BTreeMap::new(),
+            sayings: Vec::new(),
+            last_ticket: None,
+            commands: 0,
+            look_at_wants: true,
+        }
+    }
+
+    /// Works until both queues are closed or the store fails.
+    ///
+    /// # Errors
+    /// Where a commit failed.
+    pub async fn run(mut self) -> Result<(), CoreEnd> {
+        let mut wants = tokio::time::interval(WANTS_EVERY);
+        wants.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let pause = (self.engine.next_deadline() - now()).0.max(0) as u64;
+            let due = tokio::time::sleep(Duration::from_nanos(pause.min(1_000_000_000)));
+            tokio::select! {
+                biased;
+                request = self.queues.requests.recv() => match request {
+                    Some(request) => self.take(request),
+                    None => break,
+                },
+                input = self.queues.inputs.recv() => match input {
+                    Some(input) => self.apply(&input),
+                    None => break,
+                },
+                () = due => self.apply(&Input { at: now(), kind: InputKind::Timer }),
+                _ = wants.tick() => {
+                    self.look_at_wants = true;
+                    self.engine.touch_markets();
+                }
+            }
+            for _ in 0..INPUTS_PER_BATCH {
+                if let Ok(request) = self.queues.requests.try_recv() {
+                    self.take(request);
+                } else if let Ok(input) = self.queues.inputs.try_recv() {
+                    self.apply(&input);
+                } else {
+                    break;
+                }
+            }
+            self.flush().await?;
+        }
+        self.flush().await
+    }
+
+    fn apply(&mut self, input: &Input) {
+        let is_rare = !matches!(input.kind, InputKind::Market { .. } | InputKind::Timer);
+        self.look_at_wants |= is_rare;
+        self.engine.apply(input, &mut self.outputs);
+        self.pulse.applied_at_ns.store(input.at.0, Ordering::Relaxed);
+    }
+
+    fn take(&mut self, request: CoreRequest) {
+        match request {
+            CoreRequest::Command { account, actor, command, reply } => {
+                self.command(account, actor, command, reply);
+            }
+            CoreRequest::Query(question) => {
+                // Answered when everything that it could see is durable.
+                let release = question(&self.engine);
+                self.sayings.push(Saying::Release(release));
+            }
+        }
+    }
+
+    fn command(
+        &mut self,
+        account: Option<AccountId>,
+        actor: Actor,
+        command: Command,
+        reply: oneshot::Sender<Result<Reply, CommandError>>,
+    ) {
+        self.define_market_of(&command);
+        self.commands += 1;
+        self.asked.insert(self.commands, reply);
+        let envelope = Envelope { id: self.commands, actor, account, command };
+        self.apply(&Input { at: now(), kind: InputKind::Command(envelope) });
+    }
+
+    /// A new bot's market may be listed and not yet known to the engine.
+    fn define_market_of(&mut self, command: &Command) {
+        let Command::CreateBot { bot, .. } = command else { return };
+        let Some(exchange) = Exchange::parse(&bot.exchange.trim().to_lowercase()) else { return };
+        if self.engine.instrument_id(exchange, bot.symbol).is_some() {
+            return;
+        }
+        // A poisoned lock only says that a reader panicked; the map is whole.
+        let catalogue = self.catalogue.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let instrument = catalogue.get(&(exchange, bot.symbol)).cloned();
+        drop(catalogue);
+        if let Some(instrument) = instrument {
+            self.apply(&Input { at: now(), kind: InputKind::Instrument(instrument) });
+        }
+    }
+
+    /// Hands what was said to the store, and what is to be said to whoever says it.
+    async fn flush(&mut self) -> Result<(), CoreEnd> {
+        let turned_at = now();
+        self.pulse.turned_at_ns.store(turned_at.0, Ordering::Relaxed);
+        let applied_at = self.pulse.applied_at_ns.load(Ordering::Relaxed);
+        if applied_at > 0 {
+            self.pulse.lag_ns.store((turned_at.0 - applied_at).max(0), Ordering::Relaxed);
+        }
+        let states = self.engine.take_dirty();
+        if !self.outputs.is_empty() || !states.is_empty() {
+            let outputs = std::mem::take(&mut self.outputs);
+            let outputs = self.collect_sayings(outputs);
+            let batch = Batch { outputs, states, cursors: Vec::new() };
+            self.last_ticket = Some(self.store.commit(batch)?);
+        }
+        if !self.sayings.is_empty() {
+            let sayings = std::mem::take(&mut self.sayings);
+            // A speaker that is gone means that the process is ending.
+            let _ = self.queues.sayings.send((self.last_ticket.clone(), sayings)).await;
+        }
+        if std::mem::take(&mut self.look_at_wants) {
+            let wants = self.engine.wants();
+            if !wants.is_empty() {
+                let _ = self.queues.wants.try_send(wants);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the answers out of the outputs: they are for one caller, not for the store.
+    fn collect_sayings(&mut self, outputs: Vec<Output>) -> Vec<Output> {
+        let mut kept = Vec::with_capacity(outputs.len());
+        for output in outputs {
+            match output {
+                Output::Reply { id, result } => {
+                    if let Some(reply) = self.asked.remove(&id) {
+                        self.sayings.push(Saying::Reply(reply, result));
+                    }
+                }
+                Output::Decision(decision) => {
+                    if decision.reason == "entry" {
+                        self.candidate(decision.bot_id);
+                    }
+                    kept.push(Output::Decision(decision));
+                }
+                other => kept.push(other),
+            }
+        }
+        kept
+    }
+
+    fn candidate(&mut self, bot: domain::BotId) {
+        if let Some((name, exchange)) = self.engine.name_of(bot) {
+            self.sayings.push(Saying::Candidate { name, exchange });
+        }
+    }
+}
+
+/// Says what is durable, in order; ends when the engine does.
+pub async fn speak(mut sayings: mpsc::Receiver<(Option<Ticket>, Vec<Saying>)>) {
+    while let Some((ticket, said)) = sayings.recv().await {
+        if let Some(ticket) = ticket
+            && ticket.wait_async().await.is_err()
+        {
+            // Nothing of it happened; the callers see their channels close.
+            continue;
+        }
+        for saying in said {
+            match saying {
+                Saying::Reply(reply, result) => drop(reply.send(result)),
+                Saying::Release(release) => release(),
+                Saying::Candidate { name, exchange } => {
+                    tracing::info!(bot = %name, %exchange, "Trade candidate: {name} on {exchange}");
+                }
+            }
+        }
+    }
+}

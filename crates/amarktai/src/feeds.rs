@@ -1,0 +1,281 @@
+//! Between the engine's wants and the exchanges' connectors.
+
+use crate::config::{Config, Feed};
+use crate::core_loop::{Catalogue, now};
+use domain::{Exchange, Instrument, InstrumentId, InstrumentStatus, Span, Symbol, Timeframe};
+use engine::{Input, InputKind, Want};
+use exchanges::{Connector, ConnectorConfig, ConnectorStatus, Delivery, DeliveryKind, Resume};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// Deliveries of one connector that wait for the engine: a second of a very busy market. When it
+/// is full the connector waits, and the socket's buffer with it.
+const DELIVERIES_MAX: usize = 8_192;
+/// Tries to fetch history before a bot warms up on live bars.
+const HISTORY_TRIES: u32 = 3;
+
+/// What is known of the exchanges, for health.
+#[derive(Default)]
+pub struct FeedsStatus {
+    connectors: Mutex<BTreeMap<Exchange, Arc<Connector>>>,
+    clocks: Mutex<BTreeMap<Exchange, (i64, i64)>>,
+}
+
+impl FeedsStatus {
+    /// How each connector stands.
+    pub fn connectors(&self) -> Vec<ConnectorStatus> {
+        let connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
+        connectors.values().map(|c| c.status()).collect()
+    }
+
+    /// Bounds of each exchange's clock minus ours, in nanoseconds.
+    pub fn clocks(&self) -> BTreeMap<Exchange, (i64, i64)> {
+        self.clocks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// See the module.
+pub struct Feeds {
+    inputs: mpsc::Sender<Input>,
+    catalogue: Catalogue,
+    status: Arc<FeedsStatus>,
+    connectors: BTreeMap<Exchange, Arc<Connector>>,
+    ids: HashMap<(Exchange, Symbol), InstrumentId>,
+    wanted: HashSet<(Exchange, Symbol)>,
+    fetching: Arc<Mutex<BTreeSet<(InstrumentId, Timeframe)>>>,
+    tasks: JoinSet<()>,
+}
+
+impl Feeds {
+    /// Starts the connectors of the enabled exchanges.
+    ///
+    /// # Errors
+    /// Where a connector cannot be built, in its words.
+    pub fn start(
+        config: &Config,
+        inputs: mpsc::Sender<Input>,
+        catalogue: Catalogue,
+        status: Arc<FeedsStatus>,
+        deliveries: &mpsc::Sender<(Exchange, Delivery)>,
+    ) -> Result<Self, String> {
+        let mut connectors = BTreeMap::new();
+        let mut tasks = JoinSet::new();
+        let mut wanted = HashSet::new();
+        for exchange in Exchange::ALL {
+            let settings = config.exchanges.get(exchange);
+            if !settings.is_enabled {
+                continue;
+            }
+            let (sink, mut source) = mpsc::channel(DELIVERIES_MAX);
+            let connector = Connector::start(connector_config(config, exchange), sink)
+                .map_err(|e| format!("{exchange}: {e}"))?;
+            connectors.insert(exchange, Arc::new(connector));
+            wanted.extend(settings.symbols.iter().map(|s| (exchange, *s)));
+            let deliveries = deliveries.clone();
+            tasks.spawn(async move {
+                while let Some(delivery) = source.recv().await {
+                    if deliveries.send((exchange, delivery)).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        *status.connectors.lock().unwrap_or_else(PoisonError::into_inner) = connectors.clone();
+        let (ids, fetching) = (HashMap::new(), Arc::default());
+        Ok(Self { inputs, catalogue, status, connectors, ids, wanted, fetching, tasks })
+    }
+
+    /// Passes deliveries on and answers wants until either side ends.
+    pub async fn run(
+        mut self,
+        mut deliveries: mpsc::Receiver<(Exchange, Delivery)>,
+        mut wants: mpsc::Receiver<Vec<Want>>,
+        mut stop: tokio::sync::watch::Receiver<bool>,
+    ) {
+        loop {
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => break,
+                some = wants.recv() => match some {
+                    Some(some) => self.answer(some).await,
+                    None => break,
+                },
+                delivery = deliveries.recv() => match delivery {
+                    Some((exchange, delivery)) => self.deliver(exchange, delivery).await,
+                    None => break,
+                },
+            }
+        }
+        self.close().await;
+    }
+
+    /// An exchange that errs at closing is only worth a warning.
+    async fn close(mut self) {
+        self.tasks.abort_all();
+        self.status.connectors.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        while self.tasks.join_next().await.is_some() {}
+        for (exchange, connector) in std::mem::take(&mut self.connectors) {
+            let Ok(connector) = Arc::try_unwrap(connector) else { continue };
+            match tokio::time::timeout(Duration::from_secs(1), connector.close()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%exchange, %error, "closing the connector failed"),
+                Err(_) => tracing::warn!(%exchange, "closing the connector took too long"),
+            }
+        }
+    }
+
+    async fn deliver(&mut self, exchange: Exchange, delivery: Delivery) {
+        let kind = match delivery.kind {
+            DeliveryKind::Market { instrument, event } => InputKind::Market { instrument, event },
+            DeliveryKind::RoundTrip(span) => InputKind::RoundTrip { exchange, span },
+            DeliveryKind::Clock { offset_lower_ns, offset_upper_ns } => {
+                let mut clocks = self.status.clocks.lock().unwrap_or_else(PoisonError::into_inner);
+                clocks.insert(exchange, (offset_lower_ns, offset_upper_ns));
+                InputKind::Clock {
+                    exchange,
+                    offset_lower: Span(offset_lower_ns),
+                    offset_upper: Span(offset_upper_ns),
+                }
+            }
+            DeliveryKind::Instruments(list) => return self.list(exchange, list).await,
+        };
+        let _ = self.inputs.send(Input { at: delivery.received_at, kind }).await;
+    }
+
+    /// A new list: changed instruments are told, missing ones are delisted, wanted ones defined.
+    async fn list(&mut self, exchange: Exchange, list: Vec<Instrument>) {
+        let listed: HashMap<Symbol, Instrument> = list.into_iter().map(|i| (i.symbol, i)).collect();
+        let mut tell = Vec::new();
+        {
+            let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
+            let is_first = !catalogue.keys().any(|(e, _)| *e == exchange);
+            for (symbol, known) in catalogue.iter_mut().filter(|(key, _)| key.0 == exchange) {
+                if !listed.contains_key(&symbol.1) {
+                    known.status = InstrumentStatus::Delisted;
+                    tell.push(known.clone());
+                }
+            }
+            for (symbol, instrument) in listed {
+                let key = (exchange, symbol);
+                let is_ours = self.ids.contains_key(&key) || self.wanted.contains(&key);
+                let is_changed = catalogue.get(&key) != Some(&instrument);
+                if is_ours && (is_changed || is_first) {
+                    tell.push(instrument.clone());
+                }
+                catalogue.insert(key, instrument);
+            }
+        }
+        for instrument in tell {
+            let key = (instrument.exchange, instrument.symbol);
+            if let (Some(id), Some(connector)) =
+                (self.ids.get(&key), self.connectors.get(&instrument.exchange))
+            {
+                connector.subscribe(*id, instrument.clone(), None);
+            }
+            let kind = InputKind::Instrument(instrument);
+            let _ = self.inputs.send(Input { at: now(), kind }).await;
+        }
+    }
+
+    fn listed(&self, key: &(Exchange, Symbol)) -> Option<Instrument> {
+        let catalogue = self.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+        catalogue.get(key).cloned()
+    }
+
+    async fn answer(&mut self, wants: Vec<Want>) {
+        for want in wants {
+            let key = (want.exchange, want.symbol);
+            self.wanted.insert(key);
+            let Some(instrument) = self.listed(&key) else { continue };
+            match want.id {
+                None => {
+                    let kind = InputKind::Instrument(instrument);
+                    let _ = self.inputs.send(Input { at: now(), kind }).await;
+                }
+                Some(id) => self.serve(id, instrument, want),
+            }
+        }
+    }
+
+    fn serve(&mut self, id: InstrumentId, instrument: Instrument, want: Want) {
+        let Some(connector) = self.connectors.get(&want.exchange) else { return };
+        if self.ids.insert((want.exchange, want.symbol), id).is_none() {
+            let resume = want
+                .resume
+                .map(|(last_print_id, last_print_at)| Resume { last_print_id, last_print_at });
+            connector.subscribe(id, instrument.clone(), resume);
+        }
+        for (timeframe, bars) in want.history {
+            let fetching = Arc::clone(&self.fetching);
+            let is_new =
+                fetching.lock().unwrap_or_else(PoisonError::into_inner).insert((id, timeframe));
+            if is_new {
+                let (connector, inputs) = (Arc::clone(connector), self.inputs.clone());
+                let instrument = instrument.clone();
+                self.tasks.spawn(async move {
+                    let bars = history(&connector, &instrument, timeframe, bars).await;
+                    let kind = InputKind::History { instrument: id, timeframe, bars };
+                    let _ = inputs.send(Input { at: now(), kind }).await;
+                    fetching
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .remove(&(id, timeframe));
+                });
+            }
+        }
+        // Finished fetches are not kept.
+        while self.tasks.try_join_next().is_some() {}
+    }
+}
+
+/// Closed bars from before; none where they cannot be had, then bots warm up on live ones.
+async fn history(
+    connector: &Connector,
+    instrument: &Instrument,
+    timeframe: Timeframe,
+    bars: usize,
+) -> Vec<domain::Bar> {
+    let market = format!("{} {}", instrument.exchange, instrument.symbol);
+    for attempt in 1..=HISTORY_TRIES {
+        match connector.history(instrument, timeframe, bars).await {
+            Ok(bars) => return bars,
+            Err(exchanges::ExchangeError::Unsupported(reason)) => {
+                tracing::info!(%market, %timeframe, %reason, "no history: warming up live");
+                return Vec::new();
+            }
+            Err(error) => {
+                tracing::warn!(%market, %timeframe, %error, attempt, "history not fetched");
+                tokio::time::sleep(Duration::from_secs(u64::from(attempt) * 2)).await;
+            }
+        }
+    }
+    Vec::new()
+}
+
+fn connector_config(config: &Config, exchange: Exchange) -> ConnectorConfig {
+    let settings = config.exchanges.get(exchange);
+    let mut connector = ConnectorConfig::new(exchange);
+    connector.rest_url.clone_from(&settings.rest_url);
+    connector.stream_url.clone_from(&settings.stream_url);
+    connector.feed = match settings.feed {
+        Feed::Full => exchanges::FeedMode::Full,
+        Feed::Light => exchanges::FeedMode::Light,
+    };
+    if exchange == Exchange::Luno {
+        let interval = config.exchanges.luno_poll_interval_ms;
+        connector.poll_interval = Duration::from_millis(u64::from(interval));
+        connector.luno_key = config.exchanges.luno_key.as_ref().map(|key| exchanges::LunoKey {
+            id: key.id.expose().to_owned(),
+            secret: key.secret.expose().to_owned(),
+        });
+    }
+    connector
+}
+
+/// Returns once everything is told to stop; the sender being gone says the same.
+pub async fn stopped(stop: &mut tokio::sync::watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stopped| *stopped).await;
+}

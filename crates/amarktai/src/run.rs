@@ -1,0 +1,360 @@
+//! The whole product: store, engine, feeds, server, supervision; and its orderly end.
+
+use crate::config::{Config, FLAG_NAMES};
+use crate::core_loop::{Catalogue, CoreLoop, Pulse, Queues, SAYINGS_MAX, now, speak};
+use crate::feeds::{Feeds, FeedsStatus};
+use crate::supervise::Supervisor;
+use domain::Actor;
+use engine::{Engine, EngineConfig, Input, InputKind, Switches};
+use server::{AppState, Core, CoreRequest, ServerConfig};
+use std::fs;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use storage::{ControlWrite, NewToken, Role, Store, StoreOptions, secret_hash};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+/// Requests of people that wait for the engine.
+const REQUESTS_MAX: usize = 1_024;
+/// Inputs that wait for the engine: half a second of a very busy fleet of markets.
+const INPUTS_MAX: usize = 16_384;
+/// Wants are told again; a full queue loses nothing.
+const WANTS_MAX: usize = 16;
+/// An orderly end takes no longer than this.
+const END_TIME: Duration = Duration::from_secs(5);
+/// An engine's stack: JSON of deep state is read on it.
+const ENGINE_STACK_BYTES: usize = 8 << 20;
+
+/// Why it does not run, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A part failed its self-test at the start; the part is named.
+    #[error("self-test failed: {part}: {reason}")]
+    SelfTest {
+        /// Which part.
+        part: &'static str,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The engine ended by itself.
+    #[error("the engine ended: {0}")]
+    Engine(String),
+}
+
+fn failed(part: &'static str, reason: impl ToString) -> RunError {
+    RunError::SelfTest { part, reason: reason.to_string() }
+}
+
+/// A product that runs.
+pub struct Running {
+    /// Where the server listens.
+    pub address: SocketAddr,
+    /// To command and ask the core.
+    pub core: Core,
+    /// Every listed instrument.
+    pub catalogue: Catalogue,
+    /// The code for the first owner, while there is none.
+    pub setup_code: Option<String>,
+    store: Store,
+    data_dir: PathBuf,
+    stop: watch::Sender<bool>,
+    engine_end: tokio::sync::oneshot::Receiver<Result<(), String>>,
+    tasks: tokio::task::JoinSet<&'static str>,
+}
+
+/// Starts everything.
+///
+/// # Errors
+/// The part that failed, by name.
+pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunError> {
+    exchanges::install_tls();
+    check_clock_and_policy(config)?;
+    let path = config.database_path();
+    fs::create_dir_all(&config.data_dir)
+        .map_err(|e| failed("store", format!("{}: {e}", config.data_dir.display())))?;
+    let (store, loaded) =
+        Store::open(&path, StoreOptions::default()).map_err(|e| failed("store", e))?;
+    let engine =
+        Engine::restore(engine_config(config), loaded.states).map_err(|e| failed("schema", e))?;
+    let known = engine.fleet();
+    tracing::info!(bots = known.bots, database = %path.display(), "store opened");
+
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .map_err(|e| failed("server", format!("{}: {e}", config.server.listen)))?;
+    let address = listener.local_addr().map_err(|e| failed("server", e))?;
+
+    let (requests_tx, requests) = mpsc::channel::<CoreRequest>(REQUESTS_MAX);
+    let (inputs_tx, inputs) = mpsc::channel::<Input>(INPUTS_MAX);
+    let (wants_tx, wants) = mpsc::channel(WANTS_MAX);
+    let (sayings, said) = mpsc::channel(SAYINGS_MAX);
+    let (deliveries_tx, deliveries) = mpsc::channel(1_024);
+    let (stop, stopped) = watch::channel(false);
+    let (catalogue, pulse) = (Catalogue::default(), Arc::new(Pulse::default()));
+    let (core, feeds_status) = (Core::new(requests_tx), Arc::new(FeedsStatus::default()));
+
+    let switches = switches(config);
+    let is_bodyguard_on = switches.bodyguard;
+    let first = Input { at: now(), kind: InputKind::Switches(switches) };
+    let _ = inputs_tx.send(first).await;
+    let queues = Queues { requests, inputs, wants: wants_tx, sayings };
+    let core_loop = CoreLoop::new(engine, store.clone(), queues, catalogue.clone(), pulse.clone());
+    let engine_end = spawn_engine(core_loop)?;
+
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(async move {
+        speak(said).await;
+        "speaker"
+    });
+    let feeds =
+        Feeds::start(config, inputs_tx, catalogue.clone(), feeds_status.clone(), &deliveries_tx)
+            .map_err(|e| failed("exchanges", e))?;
+    let feeds_stop = stopped.clone();
+    tasks.spawn(async move {
+        feeds.run(deliveries, wants, feeds_stop).await;
+        "feeds"
+    });
+
+    let mut state =
+        AppState::new(core.clone(), store.clone(), server_config(config, label, address));
+    state.metrics = Some(install_metrics()?);
+    let supervisor = Supervisor {
+        core: core.clone(),
+        store: store.clone(),
+        feeds: feeds_status,
+        pulse,
+        health: state.health.clone(),
+        is_bodyguard_on,
+    };
+    let supervisor_stop = stopped.clone();
+    tasks.spawn(async move {
+        supervisor.run(supervisor_stop).await;
+        "supervisor"
+    });
+    let mut server_stop = stopped.clone();
+    tasks.spawn(async move {
+        let shutdown = async move { crate::feeds::stopped(&mut server_stop).await };
+        if let Err(error) = server::serve(listener, state, shutdown).await {
+            tracing::error!(%error, "the server ended");
+        }
+        "server"
+    });
+    let setup_code = announce(&store, &config.data_dir, address).await?;
+    tracing::info!(%address, "listening");
+    let data_dir = config.data_dir.clone();
+    Ok(Running { address, core, catalogue, setup_code, store, data_dir, stop, engine_end, tasks })
+}
+
+impl Running {
+    /// Until a signal comes or the engine ends; then an orderly end.
+    ///
+    /// # Errors
+    /// Where the engine ended by itself.
+    pub async fn until_ended(mut self) -> Result<(), RunError> {
+        let ended = tokio::select! {
+            () = signal() => None,
+            ended = &mut self.engine_end => Some(ended),
+        };
+        tracing::info!("ending");
+        let is_signal = ended.is_none();
+        let result = self.end(ended).await;
+        if is_signal {
+            tracing::info!("ended");
+        }
+        result
+    }
+
+    /// Ends everything in order: no new requests, no new data, what is known is written.
+    async fn end(
+        self,
+        ended: Option<Result<Result<(), String>, tokio::sync::oneshot::error::RecvError>>,
+    ) -> Result<(), RunError> {
+        let Self { core, store, data_dir, stop, engine_end, mut tasks, .. } = self;
+        stop.send_replace(true);
+        drop(core);
+        let engine = async {
+            match ended {
+                Some(ended) => ended,
+                None => engine_end.await,
+            }
+        };
+        let engine = tokio::time::timeout(END_TIME - Duration::from_secs(1), engine).await;
+        let tasks_end = async {
+            while let Some(ended) = tasks.join_next().await {
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "a task ended badly");
+                }
+            }
+        };
+        if tokio::time::timeout(Duration::from_secs(1), tasks_end).await.is_err() {
+            tasks.abort_all();
+        }
+        for file in ["server.addr", "local.token"] {
+            let _ = fs::remove_file(data_dir.join(file));
+        }
+        let closed = tokio::task::spawn_blocking(move || store.close()).await;
+        match (engine, closed) {
+            (Ok(Ok(Ok(()))), Ok(Ok(()))) => Ok(()),
+            (Ok(Ok(Err(reason))), _) => Err(RunError::Engine(reason)),
+            (_, Ok(Err(error))) => Err(RunError::Engine(error.to_string())),
+            (Err(_), _) => Err(RunError::Engine("it did not end in time".to_owned())),
+            _ => Err(RunError::Engine("it ended badly".to_owned())),
+        }
+    }
+}
+
+/// `run`: the live markets.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn run(config: &Config) -> Result<(), RunError> {
+    let running = start(config, None).await?;
+    println!("Amarktai paper-trades at http://{}", running.address);
+    if let Some(code) = &running.setup_code {
+        println!("First owner: open the page and enter the setup code {code}");
+    }
+    running.until_ended().await
+}
+
+/// SIGTERM or Ctrl-C; further ones are harmless.
+pub async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn spawn_engine(
+    core_loop: CoreLoop,
+) -> Result<tokio::sync::oneshot::Receiver<Result<(), String>>, RunError> {
+    let (ended, end) = tokio::sync::oneshot::channel();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|e| failed("engine", e))?;
+    std::thread::Builder::new()
+        .name("engine".to_owned())
+        .stack_size(ENGINE_STACK_BYTES)
+        .spawn(move || {
+            let result = runtime.block_on(core_loop.run()).map_err(|e| e.to_string());
+            let _ = ended.send(result);
+        })
+        .map_err(|e| failed("engine", e))?;
+    Ok(end)
+}
+
+fn check_clock_and_policy(config: &Config) -> Result<(), RunError> {
+    // 2024-01-01: a machine without a clock starts in 1970.
+    if now().0 < 1_704_067_200_000_000_000 {
+        return Err(failed("clock", format!("it shows {}; set it", now())));
+    }
+    config.policy.validate().map_err(|e| failed("policy", e))
+}
+
+fn engine_config(config: &Config) -> EngineConfig {
+    EngineConfig {
+        seed: config.simulator.seed,
+        latency_ms_p50: f64::from(config.simulator.latency_ms_p50),
+        latency_ms_p99: f64::from(config.simulator.latency_ms_p99),
+        policy: config.policy.clone(),
+    }
+}
+
+fn switches(config: &Config) -> Switches {
+    let flags = &config.flags;
+    let exchanges = flags.paper_supported_exchanges();
+    Switches {
+        trading: flags.is_trading_enabled(),
+        paper_trading: flags.is_paper_trading_enabled(),
+        bodyguard: flags.is_bodyguard_enabled(),
+        paper_exchanges: exchanges.iter().map(|e| e.name().to_owned()).collect(),
+    }
+}
+
+fn server_config(config: &Config, label: Option<&str>, address: SocketAddr) -> ServerConfig {
+    let shown = config.settings.iter().filter(|s| FLAG_NAMES.contains(&s.key.as_str()));
+    let flags = shown.map(|s| (s.key.clone(), serde_json::Value::from(s.value.to_string())));
+    ServerConfig {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        mode_label: label.map(str::to_owned),
+        realtime_enabled: config.flags.is_realtime_enabled(),
+        public_url: config.server.public_url.clone(),
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        listen: address,
+        flags: serde_json::Value::Object(flags.collect()),
+        heartbeat: Duration::from_secs(10),
+        reporting_currency: config.account.reporting_currency,
+        data_dir: config.data_dir.clone(),
+    }
+}
+
+fn install_metrics() -> Result<metrics_exporter_prometheus::PrometheusHandle, RunError> {
+    metrics_exporter_prometheus::PrometheusBuilder::new()
+        .install_recorder()
+        .map_err(|e| failed("metrics", e))
+}
+
+/// Tells the machine's own people how to come in: the address, a token for the command line, and
+/// the setup code while there is no owner.
+async fn announce(
+    store: &Store,
+    data_dir: &Path,
+    address: SocketAddr,
+) -> Result<Option<String>, RunError> {
+    let token = server::new_token();
+    let created = ControlWrite::CreateToken(NewToken {
+        name: format!("local {}", now()),
+        account_id: None,
+        role: Role::Admin,
+        hash: secret_hash(&token),
+        created_at: now(),
+    });
+    control(store, created).await?;
+    write_private(&data_dir.join("local.token"), &token)?;
+    fs::write(data_dir.join("server.addr"), format!("{address}\n"))
+        .map_err(|e| failed("store", e))?;
+    let reader = store.reader();
+    let has_owner = reader.has_users().map_err(|e| failed("store", e))?;
+    let file = data_dir.join("setup-code");
+    if has_owner {
+        let _ = fs::remove_file(&file);
+        return Ok(None);
+    }
+    let code: String =
+        server::new_token().chars().filter(char::is_ascii_alphanumeric).take(12).collect();
+    control(store, ControlWrite::SetupCode(Some(secret_hash(&code)))).await?;
+    write_private(&file, &code)?;
+    Ok(Some(code))
+}
+
+async fn control(store: &Store, write: ControlWrite) -> Result<(), RunError> {
+    let pending = store.control(write).map_err(|e| failed("store", e))?;
+    pending.answer_async().await.map(drop).map_err(|e| failed("store", e))
+}
+
+/// A file that only its owner may read.
+fn write_private(path: &Path, text: &str) -> Result<(), RunError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let _ = fs::remove_file(path);
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|e| failed("store", format!("{}: {e}", path.display())))?;
+    writeln!(file, "{text}").map_err(|e| failed("store", format!("{}: {e}", path.display())))
+}
+
+/// Who acts for the program itself.
+pub fn program() -> Actor {
+    Actor::Rule("amarktai".into())
+}

@@ -1,0 +1,261 @@
+//! Looks at everything every few seconds: health, metrics, and the lines that operators search for.
+
+use crate::core_loop::{Pulse, now};
+use crate::feeds::FeedsStatus;
+use arc_swap::ArcSwap;
+use engine::view::{FleetView, MarketView};
+use server::{Core, FeedCheck, HealthReport, Part, Status};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use storage::{Store, StoreHealth};
+use tokio::sync::watch;
+
+/// Health is looked at this often; a fault shows within five seconds.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// The heartbeat is every fifth look.
+const BEAT_EVERY: u32 = 5;
+/// A core that did not turn for this long is hung.
+const HUNG_AFTER_MS: i64 = 5_000;
+/// An exchange's clock this far from ours makes times on fills doubtful.
+const CLOCK_SKEW_MAX_MS: i64 = 1_000;
+/// Under this the disk is nearly full: half a year of 40 bots is about 9 GB.
+const DISK_FREE_MIN_BYTES: u64 = 1 << 30;
+/// Old events and refusals are dropped this often, in looks: about hourly.
+const RETAIN_EVERY: u32 = 1_800;
+
+/// What a supervisor needs.
+pub struct Supervisor {
+    /// Asks the engine.
+    pub core: Core,
+    /// Asks the store.
+    pub store: Store,
+    /// Asks the connectors.
+    pub feeds: Arc<FeedsStatus>,
+    /// Of the engine's thread.
+    pub pulse: Arc<Pulse>,
+    /// Where health is published.
+    pub health: Arc<ArcSwap<HealthReport>>,
+    /// `ENABLE_BODYGUARD`.
+    pub is_bodyguard_on: bool,
+}
+
+impl Supervisor {
+    /// Until told to stop.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut looks = 0u32;
+        let mut interval = tokio::time::interval(LOOK_EVERY);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = crate::feeds::stopped(&mut stop) => return,
+                _ = interval.tick() => {}
+            }
+            let is_beat = looks.is_multiple_of(BEAT_EVERY);
+            if is_beat {
+                tracing::info!("Paper tick start");
+            }
+            let seen = self.core.query(|engine| (engine.fleet(), engine.markets())).await;
+            let (fleet, markets) = match &seen {
+                Ok((fleet, markets)) => (Some(fleet), markets.as_slice()),
+                Err(_) => (None, [].as_slice()),
+            };
+            let report = self.report(fleet, markets);
+            self.count(&report, fleet);
+            if is_beat {
+                beat(&report, fleet);
+            }
+            self.health.store(Arc::new(report));
+            if looks % RETAIN_EVERY == RETAIN_EVERY - 1 {
+                // What it could not drop now it drops the next time.
+                let _ = self.store.retain(now());
+            }
+            looks = looks.wrapping_add(1);
+        }
+    }
+
+    fn report(&self, fleet: Option<&FleetView>, markets: &[MarketView]) -> HealthReport {
+        let store = self.store.health();
+        let mut parts = BTreeMap::new();
+        parts.insert("store".to_owned(), store_part(&store));
+        parts.insert("disk".to_owned(), disk_part(&store));
+        parts.insert("engine".to_owned(), self.engine_part(fleet));
+        parts.insert("clock".to_owned(), self.clock_part());
+        parts.insert("exchanges".to_owned(), self.exchanges_part());
+        parts.insert("bodyguard".to_owned(), bodyguard_part(self.is_bodyguard_on));
+        let is_ready = store.failed.is_none() && fleet.is_some();
+        HealthReport {
+            parts,
+            feeds: markets.iter().map(feed_check).collect(),
+            is_ready,
+            lag_ms: Some(self.pulse.lag_ns.load(Ordering::Relaxed) / 1_000_000),
+            last_commit_at: store.last_commit_at,
+        }
+    }
+
+    fn engine_part(&self, fleet: Option<&FleetView>) -> Part {
+        let turned_at = self.pulse.turned_at_ns.load(Ordering::Relaxed);
+        let idle_ms = (now().0 - turned_at) / 1_000_000;
+        match fleet {
+            None => part(Status::Unhealthy, "does not answer".to_owned()),
+            Some(_) if idle_ms > HUNG_AFTER_MS => {
+                part(Status::Unhealthy, format!("did not turn for {idle_ms} ms"))
+            }
+            Some(fleet) => {
+                part(Status::Healthy, format!("{} bots, {} inputs", fleet.bots, fleet.inputs))
+            }
+        }
+    }
+
+    fn clock_part(&self) -> Part {
+        let clocks = self.feeds.clocks();
+        let worst = clocks.iter().map(|(exchange, (lower, upper))| {
+            // Surely off only as far as both bounds say so.
+            let surely = if *lower > 0 {
+                *lower
+            } else if *upper < 0 {
+                *upper
+            } else {
+                0
+            };
+            (surely.abs() / 1_000_000, exchange)
+        });
+        match worst.max() {
+            None => part(Status::Degraded, "no exchange's clock is known yet".to_owned()),
+            Some((ms, exchange)) if ms > CLOCK_SKEW_MAX_MS => {
+                part(Status::Degraded, format!("{ms} ms off {exchange}'s clock; check NTP"))
+            }
+            Some((ms, _)) => part(Status::Healthy, format!("at most {ms} ms off")),
+        }
+    }
+
+    fn exchanges_part(&self) -> Part {
+        let connectors = self.feeds.connectors();
+        let fatal: Vec<String> = connectors
+            .iter()
+            .filter_map(|c| c.fatal.as_ref().map(|why| format!("{}: {why}", c.exchange)))
+            .collect();
+        let missing: Vec<String> = connectors
+            .iter()
+            .filter(|c| c.instruments == 0)
+            .map(|c| format!("{}: no instruments yet", c.exchange))
+            .collect();
+        match (fatal.is_empty(), missing.is_empty()) {
+            (false, _) => part(Status::Degraded, fatal.join("; ")),
+            (true, false) => part(Status::Degraded, missing.join("; ")),
+            (true, true) => part(Status::Healthy, format!("{} connected", connectors.len())),
+        }
+    }
+
+    fn count(&self, report: &HealthReport, fleet: Option<&FleetView>) {
+        let gauge = |name: &'static str, value: f64| metrics::gauge!(name).set(value);
+        if let Some(fleet) = fleet {
+            gauge("amarktai_bots_active", f64::from(fleet.bots_active));
+            gauge("amarktai_bots_paused", f64::from(fleet.bots_paused));
+            gauge("amarktai_feeds_fresh", f64::from(fleet.feeds_fresh));
+            gauge("amarktai_feeds_stale", f64::from(fleet.feeds_stale));
+            gauge("amarktai_trades_today", fleet.trades_today as f64);
+            gauge("amarktai_open_orders", f64::from(fleet.open_orders));
+            gauge("amarktai_open_positions", f64::from(fleet.open_positions));
+            metrics::counter!("amarktai_inputs_total").absolute(fleet.inputs);
+        }
+        gauge("amarktai_core_lag_ms", report.lag_ms.unwrap_or_default() as f64);
+        gauge("amarktai_healthy", f64::from(u8::from(report.status() == Status::Healthy)));
+        for connector in self.feeds.connectors() {
+            let exchange = connector.exchange.name();
+            let counters = &connector.counters;
+            let refused: u64 = counters.refused.values().sum();
+            for (what, value) in [
+                ("frames", counters.frames),
+                ("reconnects", counters.reconnects),
+                ("refused_numbers", refused),
+                ("book_gaps", counters.book_gaps),
+                ("print_gaps", counters.print_gaps),
+                ("rate_limited", counters.http_429),
+            ] {
+                metrics::counter!("amarktai_feed_total", "exchange" => exchange, "what" => what)
+                    .absolute(value);
+            }
+        }
+    }
+}
+
+fn part(status: Status, detail: String) -> Part {
+    Part { status, detail }
+}
+
+fn store_part(store: &StoreHealth) -> Part {
+    match (&store.failed, store.last_commit_ms) {
+        (Some(reason), _) => part(Status::Unhealthy, reason.clone()),
+        (None, Some(ms)) => {
+            part(Status::Healthy, format!("last commit {ms:.1} ms, {} rows wait", store.queue))
+        }
+        (None, None) => part(Status::Healthy, "nothing committed yet".to_owned()),
+    }
+}
+
+fn disk_part(store: &StoreHealth) -> Part {
+    let megabytes = store.db_bytes / 1_000_000;
+    match store.free_bytes {
+        None => part(Status::Degraded, format!("{megabytes} MB used; free space unknown")),
+        Some(free) if free < DISK_FREE_MIN_BYTES => {
+            part(Status::Degraded, format!("only {} MB free", free / 1_000_000))
+        }
+        Some(free) => {
+            let text = format!("{megabytes} MB used, {} MB free", free / 1_000_000);
+            part(Status::Healthy, text)
+        }
+    }
+}
+
+fn bodyguard_part(is_on: bool) -> Part {
+    match is_on {
+        true => part(
+            Status::Healthy,
+            "drawdown, losses in a row and bot breakers; anomaly tests and account breakers are \
+             not built"
+                .to_owned(),
+        ),
+        false => part(Status::Degraded, "off by ENABLE_BODYGUARD: bots are unguarded".to_owned()),
+    }
+}
+
+fn feed_check(market: &MarketView) -> FeedCheck {
+    let reason = match &market.feed {
+        domain::FeedState::Fresh => None,
+        domain::FeedState::Stale(reason) | domain::FeedState::Resyncing(reason) => {
+            Some(reason.clone())
+        }
+    };
+    FeedCheck {
+        exchange: market.exchange.to_string(),
+        symbol: market.symbol.to_string(),
+        state: market.feed.name().to_owned(),
+        reason,
+        grade: serde_json::to_value(market.grade)
+            .ok()
+            .and_then(|grade| grade.as_str().map(str::to_owned))
+            .unwrap_or_default(),
+        age_ms: market.age_ms,
+    }
+}
+
+/// One line every ten seconds.
+fn beat(report: &HealthReport, fleet: Option<&FleetView>) {
+    let Some(fleet) = fleet else {
+        return tracing::error!("heartbeat: the core does not answer");
+    };
+    tracing::info!("Bots scanned: {} active", fleet.bots_active);
+    tracing::info!(
+        active_bots = fleet.bots_active,
+        feeds_fresh = fleet.feeds_fresh,
+        feeds_stale = fleet.feeds_stale,
+        trades_today = fleet.trades_today,
+        lag_ms = report.lag_ms,
+        last_commit_at = report.last_commit_at.map(|at| at.to_string()),
+        status = ?report.status(),
+        "heartbeat"
+    );
+    metrics::counter!("amarktai_heartbeats_total").increment(1);
+}

@@ -1,0 +1,152 @@
+//! Steering a bot that exists.
+
+use super::create::check_figures;
+use super::{Answer, check_name};
+use crate::bot::Step;
+use crate::command::{BotPatch, Command, CommandError, NewBot, Reply};
+use crate::engine::Engine;
+use crate::input::Envelope;
+use crate::output::Output;
+use domain::{Actor, CancelReason, ExitReason, Hold, Lifecycle, StopChoice, Timestamp};
+
+impl Engine {
+    pub(super) fn on_bot(
+        &mut self,
+        account: usize,
+        slot: usize,
+        envelope: &Envelope,
+        now: Timestamp,
+        out: &mut Vec<Output>,
+    ) -> Answer {
+        let actor = &envelope.actor;
+        let bot = &self.shards[account].bots[slot];
+        let (id, lifecycle) = (bot.record.id, bot.record.lifecycle);
+        let wrong = |action: &str| {
+            let state = format!("{lifecycle:?}").to_lowercase();
+            Err(CommandError::WrongState { state, action: action.to_owned() })
+        };
+        let is_stopped_all = self.fleet_stop.is_some() || self.shards[account].stop.is_some();
+        match &envelope.command {
+            Command::Clone { name, .. } => {
+                let request = NewBot { name: name.clone(), ..bot.config().clone().into() };
+                return self.create_bot(account, &request, true, actor, now, out);
+            }
+            Command::UpdateBot { patch, .. } if lifecycle != Lifecycle::Retired => {
+                return self.update_bot(account, slot, patch, actor, now, out);
+            }
+            Command::Start(_) if is_stopped_all => return Err(CommandError::EmergencyStopActive),
+            Command::Resume(_) if is_stopped_all => return Err(CommandError::EmergencyStopActive),
+            _ if lifecycle == Lifecycle::Retired => return wrong("be changed"),
+            _ => {}
+        }
+        let holds = bot.record.holds;
+        self.with_shard(account, now, |shard, world| match envelope.command {
+            Command::Start(_) => {
+                if lifecycle != Lifecycle::Stopped {
+                    return wrong("be started");
+                }
+                let change = shard.bots[slot].transition(Step::Start, actor, "started", now);
+                out.extend(change.map(Output::Bot));
+                shard.touch(slot);
+                Ok(Reply::Bot(id))
+            }
+            Command::Pause(_) if lifecycle != Lifecycle::Active => wrong("be paused"),
+            Command::Pause(_) => {
+                let reason = "paused by hand".to_owned();
+                shard.hold(slot, Hold::UserPaused, actor, reason, world, out);
+                Ok(Reply::Bot(id))
+            }
+            Command::Resume(_) => {
+                // What a person may release; the other holds have rules of their own.
+                for hold in [Hold::UserPaused, Hold::EmergencyStop, Hold::Rogue] {
+                    let reason = "resumed by hand".to_owned();
+                    shard.release(slot, hold, actor, reason, world, out);
+                }
+                Ok(Reply::Bot(id))
+            }
+            Command::Stop { .. } if lifecycle != Lifecycle::Active => wrong("be stopped"),
+            Command::Stop { positions, .. } => {
+                if positions == StopChoice::Sell {
+                    shard.want_flat(slot, ExitReason::Manual, world, out);
+                }
+                shard.bots[slot].stop_choice = positions;
+                let change = shard.bots[slot].transition(Step::Stop, actor, "stopped", now);
+                out.extend(change.map(Output::Bot));
+                shard.withdraw_entries(slot, CancelReason::User, world);
+                if positions == StopChoice::KeepGuarding {
+                    shard.drop_strategy_exits(slot, CancelReason::User, world);
+                }
+                shard.touch(slot);
+                Ok(Reply::Bot(id))
+            }
+            Command::Retire(_) => {
+                let bot = &shard.bots[slot];
+                if !bot.fixed.position.is_flat() || !bot.open.is_empty() {
+                    return Err(CommandError::NotFlat { position: bot.books.position });
+                }
+                shard.retire(slot, actor, world, out);
+                Ok(Reply::Bot(id))
+            }
+            Command::Rearm(_) if !holds.contains(Hold::RiskStop) => wrong("be re-armed"),
+            Command::Rearm(_) => {
+                if shard.rearm(slot, actor, world, out) {
+                    return Ok(Reply::Bot(id));
+                }
+                let problem = "its equity is not known while the feed is stale".to_owned();
+                Err(CommandError::NotPossible { problem })
+            }
+            Command::Flatten(_) => {
+                shard.want_flat(slot, ExitReason::Manual, world, out);
+                Ok(Reply::Bot(id))
+            }
+            _ => wrong("do that"),
+        })
+    }
+
+    pub(super) fn update_bot(
+        &mut self,
+        account: usize,
+        slot: usize,
+        patch: &BotPatch,
+        actor: &Actor,
+        now: Timestamp,
+        out: &mut Vec<Output>,
+    ) -> Answer {
+        let bot = &self.shards[account].bots[slot];
+        let (id, mut config) = (bot.record.id, bot.config().clone());
+        let rewires = patch.strategy.is_some() || patch.timeframe.is_some();
+        if rewires && (!bot.fixed.position.is_flat() || !bot.open.is_empty()) {
+            return Err(CommandError::NotFlat { position: bot.books.position });
+        }
+        if let Some(name) = patch.name.as_ref().filter(|n| **n != config.name) {
+            let taken = self.shards[account].bots.iter().any(|b| b.config().name == *name);
+            check_name(name, taken)?;
+            config.name.clone_from(name);
+        }
+        if let Some(strategy) = &patch.strategy {
+            strategy::resolve(strategy)
+                .map_err(|e| CommandError::InvalidStrategy { problem: e.to_string() })?;
+            config.strategy = strategy.clone();
+        }
+        config.timeframe = patch.timeframe.unwrap_or(config.timeframe);
+        config.risk_mode = patch.risk_mode.unwrap_or(config.risk_mode);
+        config.sizing = patch.sizing.or(config.sizing);
+        config.exits = patch.exits.unwrap_or(config.exits);
+        config.managed = patch.managed.unwrap_or(config.managed);
+        check_figures(&config)?;
+        let shard = &mut self.shards[account];
+        let bot = &mut shard.bots[slot];
+        bot.record.config = config;
+        if let (true, Ok(params)) = (rewires, strategy::resolve(&bot.record.config.strategy)) {
+            bot.state = strategy::State::new(&params);
+        }
+        let change = bot.transition(Step::Edit, actor, "changed", now);
+        out.extend(change.map(Output::Bot));
+        shard.touch(slot);
+        if let Some(instrument) = shard.bots[slot].fixed.instrument {
+            self.bind(account, slot, instrument, now);
+            self.with_shard(account, now, |shard, world| shard.arm(slot, world));
+        }
+        Ok(Reply::Bot(id))
+    }
+}

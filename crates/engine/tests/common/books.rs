@@ -1,0 +1,82 @@
+//! An auditor: adds up every posting by itself and compares with what the core says.
+
+use domain::*;
+use engine::Output;
+use std::collections::BTreeMap;
+
+/// Balance of every book that ever moved.
+#[derive(Debug, Default)]
+pub struct Balances {
+    pub books: BTreeMap<(AccountId, Exchange, Book, Currency), Amount>,
+    pub profit: BTreeMap<BotId, Amount>,
+    pub trades: BTreeMap<BotId, u32>,
+    seq: BTreeMap<AccountId, u64>,
+}
+
+impl Balances {
+    pub fn of(&self, account: AccountId, exchange: Exchange, book: Book, currency: &str) -> Amount {
+        let key = (account, exchange, book, currency.parse().unwrap());
+        self.books.get(&key).copied().unwrap_or_default()
+    }
+
+    fn post(&mut self, transfer: &Transfer) {
+        let seq = self.seq.entry(transfer.account_id).or_default();
+        *seq += 1;
+        assert_eq!(transfer.seq, *seq, "transfers are dense");
+        let mut sums: BTreeMap<Currency, Amount> = BTreeMap::new();
+        for posting in &transfer.postings {
+            *sums.entry(posting.currency).or_default() += posting.amount;
+            let key = (transfer.account_id, transfer.exchange, posting.book, posting.currency);
+            let balance = self.books.entry(key).or_default();
+            *balance += posting.amount;
+            let is_asset = matches!(
+                posting.book,
+                Book::Available | Book::Cash(_) | Book::Position(_) | Book::Dust(_)
+            );
+            assert!(!is_asset || !balance.is_negative(), "{:?} is {balance}: {transfer:?}", key);
+        }
+        assert!(sums.values().all(|s| s.is_zero()), "debits are not credits: {transfer:?}");
+    }
+
+    fn wallet(&self, wallet: &engine::WalletRecord) {
+        let (mut available, mut reserved, mut outside) = Default::default();
+        let sums: (&mut Amount, &mut Amount, &mut Amount) =
+            (&mut available, &mut reserved, &mut outside);
+        for ((account, exchange, book, currency), balance) in &self.books {
+            if (*account, *exchange, *currency)
+                != (wallet.account_id, wallet.exchange, wallet.currency)
+            {
+                continue;
+            }
+            match book {
+                Book::Available => *sums.0 += *balance,
+                Book::Cash(_) | Book::Position(_) | Book::Settling(_) => *sums.1 += *balance,
+                Book::External | Book::GrossProfit(_) | Book::Fees(_) => *sums.2 -= *balance,
+                Book::Market | Book::Dust(_) => {}
+            }
+        }
+        assert_eq!((wallet.available, wallet.reserved), (available, reserved), "{wallet:?}");
+        assert_eq!(wallet.total, available + reserved);
+        assert_eq!(wallet.total, outside, "a total is deposits and realised profit");
+    }
+}
+
+/// Follows the outputs and asserts what must hold after each.
+pub fn audit(out: &[Output]) -> Balances {
+    let mut balances = Balances::default();
+    for output in out {
+        match output {
+            Output::Transfer(transfer) => balances.post(transfer),
+            Output::Wallet(wallet) => balances.wallet(wallet),
+            Output::Trade(trade) => {
+                *balances.profit.entry(trade.bot_id).or_default() += trade.profit_loss;
+                *balances.trades.entry(trade.bot_id).or_default() += 1;
+                assert_eq!(trade.status, "closed");
+                assert!(trade.entry_at <= trade.exit_at);
+            }
+            Output::TradeRefused(_, incomplete) => panic!("{incomplete}"),
+            _ => {}
+        }
+    }
+    balances
+}

@@ -82,7 +82,7 @@ fn run_loop(mut requests: mpsc::Receiver<CoreRequest>, store: Store) {
         let mut engine = engine();
         while let Some(request) = requests.blocking_recv() {
             match request {
-                CoreRequest::Query(ask) => ask(&engine),
+                CoreRequest::Query(ask) => ask(&engine)(),
                 CoreRequest::Command { account, actor, command, reply } => {
                     let envelope = Envelope { id: 1, actor, account, command };
                     let mut outputs = Vec::new();

@@ -75,6 +75,8 @@ fn paper_money_moves_and_the_books_hold() {
         refused(directory.path(), "wallet deposit --exchange luno --currency ZAR --amount 5");
     assert!(reason.contains("there is no store in amarktai-data"), "{reason}");
     assert!(!directory.path().join("amarktai-data").exists());
+    std::fs::create_dir(directory.path().join("amarktai-demo")).unwrap();
+    assert!(refused(directory.path(), "wallet").contains("--data-dir amarktai-demo"));
     done(directory.path(), "tokens create --name ci --role admin");
     let deposit = "wallet deposit --exchange luno --currency ZAR --amount 1000.50 --json";
     let wallets = json(directory.path(), deposit);

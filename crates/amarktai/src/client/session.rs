@@ -6,7 +6,7 @@ use super::failure::Failure;
 use crate::config::{Config, Origin};
 use crate::offline::{Offline, OfflineError};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use storage::StoreError;
 use tokio::net::TcpStream;
@@ -15,6 +15,8 @@ use tokio::net::TcpStream;
 pub(crate) const ADDRESS_FILE: &str = "server.addr";
 /// Written by the running server: an admin's token that ends with it.
 pub(crate) const TOKEN_FILE: &str = "local.token";
+/// Where `demo` keeps its data when nobody says.
+const DEMO_DIR: &str = "amarktai-demo";
 /// A server that starts, or another command, holds the lock for a moment before it answers.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// Between two looks at the lock.
@@ -95,6 +97,13 @@ impl Session {
     fn elsewhere(config: &Config) -> Result<Self, Failure> {
         if config.token.is_some() {
             return Self::running(config);
+        }
+        let demo = Path::new(DEMO_DIR);
+        if demo.is_dir() && demo != config.data_dir {
+            return Err(Failure::could_not(format!(
+                "there is no store in {}; the demo's is asked with --data-dir {DEMO_DIR}",
+                config.data_dir.display()
+            )));
         }
         Err(Failure::could_not(format!(
             "there is no store in {}; start with `amarktai run`, name the right one with \

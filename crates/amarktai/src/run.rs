@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use storage::{ControlWrite, NewToken, Role, Store, StoreOptions, secret_hash};
+use storage::{ControlWrite, Store, StoreError, StoreOptions, secret_hash};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
@@ -75,8 +75,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let path = config.database_path();
     fs::create_dir_all(&config.data_dir)
         .map_err(|e| failed("store", format!("{}: {e}", config.data_dir.display())))?;
-    let (store, loaded) =
-        Store::open(&path, StoreOptions::default()).map_err(|e| failed("store", e))?;
+    let (store, loaded) = open(&path).await.map_err(|e| failed("store", e))?;
     let engine =
         Engine::restore(engine_config(config), loaded.states).map_err(|e| failed("schema", e))?;
     let known = engine.fleet();
@@ -121,6 +120,9 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let mut state =
         AppState::new(core.clone(), store.clone(), server_config(config, label, address));
     state.metrics = Some(install_metrics()?);
+    // Held in memory only: whoever may read our directory is let in while we run.
+    let token = server::new_token();
+    state.local_token = Some(server::token_digest(&token));
     let supervisor = Supervisor {
         core: core.clone(),
         store: store.clone(),
@@ -142,7 +144,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         }
         "server"
     });
-    let setup_code = announce(&store, &config.data_dir, address).await?;
+    let setup_code = announce(&store, &config.data_dir, address, &token).await?;
     tracing::info!(%address, "listening");
     let data_dir = config.data_dir.clone();
     Ok(Running { address, core, catalogue, setup_code, store, data_dir, stop, engine_end, tasks })
@@ -233,6 +235,19 @@ pub async fn signal() {
     }
 }
 
+/// A command that works on the directory itself holds its lock for moments.
+const LOCK_TRIES: u32 = 10;
+
+async fn open(path: &Path) -> Result<(Store, storage::Loaded), StoreError> {
+    for _ in 1..LOCK_TRIES {
+        match Store::open(path, StoreOptions::default()) {
+            Err(StoreError::Locked { .. }) => tokio::time::sleep(Duration::from_millis(100)).await,
+            opened => return opened,
+        }
+    }
+    Store::open(path, StoreOptions::default())
+}
+
 fn spawn_engine(
     core_loop: CoreLoop,
 ) -> Result<tokio::sync::oneshot::Receiver<Result<(), String>>, RunError> {
@@ -309,17 +324,9 @@ async fn announce(
     store: &Store,
     data_dir: &Path,
     address: SocketAddr,
+    token: &str,
 ) -> Result<Option<String>, RunError> {
-    let token = server::new_token();
-    let created = ControlWrite::CreateToken(NewToken {
-        name: format!("local {}", now()),
-        account_id: None,
-        role: Role::Admin,
-        hash: secret_hash(&token),
-        created_at: now(),
-    });
-    control(store, created).await?;
-    write_private(&data_dir.join("local.token"), &token)?;
+    write_private(&data_dir.join("local.token"), token)?;
     fs::write(data_dir.join("server.addr"), format!("{address}\n"))
         .map_err(|e| failed("store", e))?;
     let reader = store.reader();

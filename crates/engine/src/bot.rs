@@ -107,6 +107,8 @@ pub(crate) struct Fixed {
     pub(crate) params: Option<Params>,
     pub(crate) instrument: Option<InstrumentId>,
     pub(crate) series: usize,
+    /// Where it stands among the bots of its series.
+    pub(crate) place: usize,
     pub(crate) slots: SmallVec<[Slot; 4]>,
     pub(crate) edge_bp: Option<f64>,
     /// The position as the strategy sees it.

@@ -106,6 +106,8 @@ pub(crate) struct Market {
     /// Best bid and ask when last both were known.
     pub(crate) last_quote: Option<(Price, Price, Timestamp)>,
     pub(crate) series: Vec<Series>,
+    /// Some of its bars close by the clock.
+    pub(crate) has_timed_bars: bool,
     #[serde(skip)]
     pub(crate) is_dirty: bool,
 }
@@ -148,6 +150,7 @@ impl Market {
             prints: 0,
             last_quote: None,
             series: Vec::new(),
+            has_timed_bars: false,
             is_dirty: true,
         }
     }
@@ -181,6 +184,7 @@ impl Market {
         if let Some(i) = self.series.iter().position(|s| s.timeframe == timeframe) {
             return i;
         }
+        self.has_timed_bars |= timeframe.span().is_some();
         self.series.push(Series::new(timeframe, self.instrument.exchange, now));
         self.series.len() - 1
     }

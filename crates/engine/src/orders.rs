@@ -694,6 +694,7 @@ impl Shard {
 
     /// Works out anew what the strategy is told of the position.
     pub(crate) fn refresh_position(&mut self, slot: usize, world: &World<'_>) {
+        self.touch(slot);
         let bot = &mut self.bots[slot];
         let Some(instrument) = bot.fixed.instrument else { return };
         let market = world.markets.get(instrument);

@@ -3,7 +3,6 @@
 use crate::rig::Rig;
 use crate::tape::Tape;
 use domain::{DataGrade, Span, StrategyKind, Timeframe};
-use std::time::Instant;
 
 const SYMBOLS: usize = 10;
 const BOTS_A_SYMBOL: usize = 100;
@@ -28,12 +27,12 @@ pub(crate) fn run(prints: usize) {
         })
         .collect();
     all.sort_by_key(|(print, id)| (print.at, *id));
-    let started = Instant::now();
+    let cpu = crate::cpu_ns();
     for (print, id) in &all {
         rig.print(*id, *print);
     }
     rig.flush();
-    let seconds = started.elapsed().as_secs_f64() * 1e6 / all.len() as f64;
+    let seconds = (crate::cpu_ns() - cpu) / 1e3 / all.len() as f64;
     println!(
         "fleet: {} bots on {SYMBOLS} symbols, every trade: {seconds:.2} s a million trades \
          ({:.1} ns a decision), {} orders, target 2 s: {:.2} of it",

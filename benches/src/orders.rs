@@ -3,7 +3,6 @@
 use crate::rig::Rig;
 use crate::tape::Tape;
 use domain::{DataGrade, Span, StrategyKind, Timeframe};
-use std::time::{Duration, Instant};
 
 /// Parts of the run that are compared.
 const PARTS: usize = 10;
@@ -15,8 +14,7 @@ pub(crate) fn run(prints: usize) {
     let busy = measure(prints, r#"{"fast":2,"slow":3}"#);
     let cost = |part: usize| {
         let orders = (busy[part].1 - if part > 0 { busy[part - 1].1 } else { 0 }).max(1);
-        let spent = busy[part].0.saturating_sub(idle[part].0);
-        (spent.as_nanos() as f64 / orders as f64, busy[part].1)
+        ((busy[part].0 - idle[part].0) / orders as f64, busy[part].1)
     };
     for part in [0, PARTS / 2, PARTS - 1] {
         let (ns, orders) = cost(part);
@@ -26,19 +24,19 @@ pub(crate) fn run(prints: usize) {
 }
 
 /// Time of each part, and orders up to its end.
-fn measure(prints: usize, params: &str) -> Vec<(Duration, u64)> {
+fn measure(prints: usize, params: &str) -> Vec<(f64, u64)> {
     let mut rig = Rig::new(1_000);
     let id = rig.market("BTC/USDT", DataGrade::Trades);
     rig.bot("BTC/USDT", StrategyKind::EmaCross, params, Timeframe::Trade);
     let mut tape = Tape::new(43, Span::from_millis(1));
     let part = |_| {
         let prints: Vec<_> = (0..prints / PARTS).map(|_| tape.next()).collect();
-        let started = Instant::now();
+        let cpu = crate::cpu_ns();
         for print in prints {
             rig.print(id, print);
         }
         rig.flush();
-        (started.elapsed(), rig.sink.orders)
+        (crate::cpu_ns() - cpu, rig.sink.orders)
     };
     (0..PARTS).map(part).collect()
 }

@@ -217,14 +217,30 @@ impl Rig {
 
     /// One print, with outputs taken in chunks.
     pub(crate) fn print(&mut self, instrument: InstrumentId, print: Print) {
-        self.event(instrument, print.at, MarketEvent::Print(print));
+        // In place: a driver reuses its buffers too.
+        let is_same = match &mut self.input.kind {
+            InputKind::Market { instrument: of, event: MarketEvent::Print(old) } => {
+                (*of, *old) = (instrument, print);
+                true
+            }
+            _ => false,
+        };
+        if !is_same {
+            let event = MarketEvent::Print(print);
+            self.input.kind = InputKind::Market { instrument, event };
+        }
+        self.told(print.at);
     }
 
     /// One event of a market.
     pub(crate) fn event(&mut self, instrument: InstrumentId, at: Timestamp, event: MarketEvent) {
+        self.input.kind = InputKind::Market { instrument, event };
+        self.told(at);
+    }
+
+    fn told(&mut self, at: Timestamp) {
         self.now = at;
         self.input.at = at;
-        self.input.kind = InputKind::Market { instrument, event };
         self.engine.apply(&self.input, &mut self.out);
         self.since += 1;
         if self.since >= self.chunk {

@@ -6,7 +6,6 @@ use domain::{
     BookUpdate, DataGrade, InstrumentId, Level, MarketEvent, Price, Quantity, Span, StrategyKind,
     Timeframe, Timestamp, Touch,
 };
-use std::time::Instant;
 
 const SYMBOLS: usize = 30;
 
@@ -61,13 +60,13 @@ fn measure(prints: usize, bots: usize) -> f64 {
         }
     }
     rig.flush();
-    let (orders, started) = (rig.sink.orders, Instant::now());
+    let (orders, cpu) = (rig.sink.orders, crate::cpu_ns());
     for n in 0..prints {
         let market = &mut markets[n % SYMBOLS];
         trade(&mut rig, market, None);
     }
     rig.flush();
-    let ns = started.elapsed().as_nanos() as f64 / prints as f64;
+    let ns = (crate::cpu_ns() - cpu) / prints as f64;
     let after = resident().saturating_sub(before) / bots;
     println!(
         "  {bots} bots: {ns:.0} ns/trade; {} orders resting or held, {} more while measured; \

@@ -177,7 +177,10 @@ impl Bot {
         TradeId { bot: self.record.id, seq: self.trades + 1 }
     }
 
-    pub(crate) fn evaluated(&mut self, evaluation: Evaluation) {
+    /// Keeps what it saw and how much it wished for.
+    pub(crate) fn decided(&mut self, at: Timestamp, values: &[f64; 4], wishes: u8) {
+        self.last_decision_at = Some(at);
+        let evaluation = Evaluation { at, values: [values[0], values[1]], wishes };
         if self.evaluations.len() == EVALUATIONS_KEPT {
             self.evaluations.pop_front();
         }

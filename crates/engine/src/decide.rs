@@ -1,6 +1,5 @@
 //! Calling a strategy: on closed bars and on its own fills.
 
-use crate::bot::Evaluation;
 use crate::markets::Market;
 use crate::output::Output;
 use crate::shard::{Shard, World};
@@ -41,23 +40,26 @@ impl Shard {
         world: &World<'_>,
         out: &mut Vec<Output>,
     ) {
-        let can_enter = may_trade && self.may_enter(slot, world);
         let bot = &mut self.bots[slot];
-        let (Some(id), Some(params)) = (bot.fixed.instrument, &bot.fixed.params) else { return };
+        let Some(id) = bot.fixed.instrument else { return };
         let market = world.markets.get(id);
         let values = values(market, bot.fixed.series, &bot.fixed.slots);
         let figures = &values[..bot.fixed.slots.len()];
+        if strategy::is_quiet(&bot.state, figures, bot.fixed.position.is_flat()) {
+            if market.series[bot.fixed.series].timeframe != Timeframe::Trade {
+                bot.decided(world.now, &values, 0);
+            }
+            return;
+        }
+        let can_enter = may_trade && self.may_enter(slot, world);
+        let bot = &mut self.bots[slot];
+        let Some(params) = &bot.fixed.params else { return };
         let context = context(market, bar, figures, bot.fixed.position, can_enter, world);
         let before = bot.state.clone();
         let actions = strategy::on_bar(params, &mut bot.state, &context);
         let is_changed = bot.state != before;
         if market.series[bot.fixed.series].timeframe != Timeframe::Trade {
-            bot.last_decision_at = Some(world.now);
-            bot.evaluated(Evaluation {
-                at: world.now,
-                values: [values[0], values[1]],
-                wishes: actions.len() as u8,
-            });
+            bot.decided(world.now, &values, actions.len() as u8);
         }
         if !actions.is_empty() && may_trade {
             self.act(slot, &actions, world, out);

@@ -57,6 +57,8 @@ pub struct Engine {
     pub(crate) inputs: u64,
     pub(crate) is_dirty: bool,
     wanted: BTreeSet<InstrumentId>,
+    /// Scratch: what the event at hand changed.
+    change: Change,
 }
 
 impl Engine {
@@ -78,6 +80,7 @@ impl Engine {
             inputs: 0,
             is_dirty: true,
             wanted: BTreeSet::new(),
+            change: Change::default(),
         }
     }
 
@@ -178,7 +181,9 @@ impl Engine {
             _ => now,
         };
         let market = self.markets.get_mut(id);
-        let change = market.on_event(event, at);
+        let mut change = std::mem::take(&mut self.change);
+        change.clear();
+        market.on_event(event, at, &mut change);
         if market.is_valid() {
             market.keep_quote(at);
         }
@@ -195,6 +200,7 @@ impl Engine {
                 });
             }
         }
+        self.change = change;
     }
 
     fn tell_feed(&self, id: InstrumentId, now: Timestamp, out: &mut Vec<Output>) {

@@ -119,12 +119,19 @@ fn starting() -> FeedState {
 pub(crate) struct Change {
     /// Bars that closed, with the index of their series.
     pub(crate) closed: SmallVec<[(usize, Bar); 2]>,
-    /// A print.
-    pub(crate) print: Option<Print>,
     /// The feed's state changed.
     pub(crate) feed_changed: bool,
     /// Prices are from prints fetched late.
     pub(crate) is_backfill: bool,
+}
+
+impl Change {
+    /// Forgets what was told; its room is used again.
+    pub(crate) fn clear(&mut self) {
+        self.closed.clear();
+        self.feed_changed = false;
+        self.is_backfill = false;
+    }
 }
 
 impl Market {
@@ -200,11 +207,10 @@ impl Market {
         }
     }
 
-    pub(crate) fn on_event(&mut self, event: &MarketEvent, now: Timestamp) -> Change {
-        let mut change = Change::default();
+    pub(crate) fn on_event(&mut self, event: &MarketEvent, now: Timestamp, change: &mut Change) {
         self.last_event_at = Some(now);
         match event {
-            MarketEvent::Print(print) => self.on_print(print, &mut change),
+            MarketEvent::Print(print) => self.on_print(print, change),
             MarketEvent::Touch(touch) => {
                 self.book.apply_touch(touch);
             }
@@ -228,7 +234,6 @@ impl Market {
                 }
             }
         }
-        change
     }
 
     fn on_book(&mut self, update: &BookUpdate) {
@@ -241,9 +246,17 @@ impl Market {
 
     fn on_print(&mut self, print: &Print, change: &mut Change) {
         self.prints += 1;
-        change.print = Some(*print);
         change.is_backfill = print.backfilled;
         for (i, series) in self.series.iter_mut().enumerate() {
+            if series.timeframe == Timeframe::Trade {
+                // The hot path: the bar is the print, and goes straight to the figures.
+                let (indicators, closed) = (&mut series.indicators, &mut change.closed);
+                series.builder.on_print(print, &mut |bar| {
+                    indicators.update(&bar);
+                    closed.push((i, bar));
+                });
+                continue;
+            }
             let mut closed: SmallVec<[Bar; 2]> = SmallVec::new();
             series.builder.on_print(print, &mut |bar| closed.push(bar));
             for bar in closed {

@@ -57,6 +57,15 @@ pub fn on_bar(params: &Params, state: &mut State, context: &Context<'_>) -> Acti
     }
 }
 
+/// Would [`on_bar`] wish for nothing and remember nothing new? Cheap, and only ever sure of a yes:
+/// on most bars a cross has nothing to say, and a fleet of them is asked on every trade.
+pub fn is_quiet(state: &State, values: &[f64], is_flat: bool) -> bool {
+    match (state, values) {
+        (State::Cross(side), &[fast, slow]) => side.is_quiet(fast, slow, is_flat),
+        _ => false,
+    }
+}
+
 /// Takes a fill of one of the bot's orders; `context.bar` is the last closed bar.
 pub fn on_fill(
     params: &Params,

@@ -1,5 +1,5 @@
 //! A rig around the core: instruments, accounts, bots by commands, feeds by events.
-#![allow(dead_code, unreachable_pub, missing_docs, unused_imports)] // each test binary uses its part
+#![allow(dead_code, unreachable_pub, missing_docs, unused_imports, clippy::unwrap_used)] // each test binary uses its part
 
 mod books;
 mod tape;

@@ -1,5 +1,5 @@
 //! A venue with a book, driven without latency: approved orders come from the real checks.
-#![allow(dead_code, unreachable_pub, missing_docs)]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
 
 use domain::*;
 use market::Book;

@@ -12,6 +12,17 @@ pub struct Cross {
     is_over: Option<bool>,
 }
 
+impl Cross {
+    /// Same side as before, and nothing held on the wrong one.
+    pub(crate) fn is_quiet(self, fast: f64, slow: f64, is_flat: bool) -> bool {
+        match self.is_over {
+            Some(true) => fast >= slow,
+            Some(false) => fast == slow || fast < slow && is_flat,
+            None => fast.is_nan() || slow.is_nan(),
+        }
+    }
+}
+
 /// The side is followed on every bar, entries let through or not, so that a hold that ends in
 /// the middle of a trend does not buy it late. The exit asks for the side and not for the cross:
 /// a cross that was missed while the feed was stale must not keep the position.

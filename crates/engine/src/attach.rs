@@ -4,7 +4,7 @@ use crate::bot::Bot;
 use crate::engine::Engine;
 use crate::output::Output;
 use crate::shard::{Member, Shard};
-use domain::{Actor, Exchange, Hold, InstrumentId, Lifecycle, Timestamp};
+use domain::{Actor, CancelReason, Exchange, Hold, InstrumentId, Lifecycle, Timestamp};
 
 /// Who acts when nobody asked.
 pub(crate) fn engine_actor() -> Actor {
@@ -54,6 +54,16 @@ impl Engine {
             }
         }
         self.attach_all(now, out);
+        // A flag that is off is no hold of its own: what rests goes with the flag.
+        for account in 0..self.shards.len() {
+            self.with_shard(account, now, |shard, world| {
+                for slot in 0..shard.bots.len() {
+                    if !shard.may_enter(slot, world) {
+                        shard.withdraw_entries(slot, CancelReason::Hold, world);
+                    }
+                }
+            });
+        }
     }
 
     /// Attaches every bot whose instrument is known by now.

@@ -89,7 +89,7 @@ pub(crate) struct Bot {
     pub(crate) needs_capital: bool,
     /// Archived as soon as its position is closed.
     pub(crate) retire_when_flat: bool,
-    pub(crate) refusal: Option<RefusalRecord>,
+    pub(crate) refusal: Option<Box<RefusalRecord>>,
     pub(crate) refusals: u32,
     pub(crate) last_order: Option<(Side, Option<Price>, Quantity, Timestamp)>,
     pub(crate) last_decision_at: Option<Timestamp>,

@@ -184,9 +184,7 @@ impl Engine {
         let mut change = self.change.take().unwrap_or_default();
         change.clear();
         market.on_event(event, at, &mut change);
-        if market.is_valid() {
-            market.keep_quote(at);
-        }
+        market.keep_quote(at);
         if market.has_timed_bars {
             self.due = self.due.min(market.next_deadline(clock));
         }

@@ -157,7 +157,7 @@ impl Market {
 
     /// May its prices be used?
     pub(crate) fn is_valid(&self) -> bool {
-        self.feed.is_fresh() && self.book.is_two_sided() && !self.book.is_crossed()
+        self.feed.is_fresh() && self.book.quote().is_some()
     }
 
     /// Halfway between best bid and ask.
@@ -174,8 +174,11 @@ impl Market {
 
     /// Remembers the quote: currency rates and the collar of late exits come from it.
     pub(crate) fn keep_quote(&mut self, now: Timestamp) {
-        if let (Some(bid), Some(ask)) = (self.book.best_bid(), self.book.best_ask()) {
-            self.last_quote = Some((bid.price, ask.price, now));
+        if !self.feed.is_fresh() {
+            return;
+        }
+        if let Some((bid, ask)) = self.book.quote() {
+            self.last_quote = Some((bid, ask, now));
         }
     }
 

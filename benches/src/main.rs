@@ -1,8 +1,8 @@
 //! Benchmarks: `cargo run --release -p bench -- all|trades|orders|fleet|wait|store|latency`.
 //!
 //! Of the core everything goes through [`engine::Engine::apply`]; what comes out is serialised
-//! into one reused buffer and hashed, and the hash of a second run must be the same. `store` measures rows written,
-//! `latency` the way from an exchange's socket to the decision.
+//! into one reused buffer and hashed, and the hash of a second run must be the same.
+//! `store` measures rows written, `latency` the way from an exchange's socket to the decision.
 
 mod exchange;
 mod fleet;

@@ -3,7 +3,7 @@
 use crate::bot::Bot;
 use crate::engine::Engine;
 use crate::output::Output;
-use crate::shard::Shard;
+use crate::shard::{Member, Shard};
 use domain::{Actor, Exchange, Hold, InstrumentId, Lifecycle, Timestamp};
 
 /// Who acts when nobody asked.
@@ -125,14 +125,26 @@ impl Engine {
         bot.books.exchange = exchange;
         let interest = shard.interest(id);
         if is_moved {
-            interest.by_series.iter_mut().for_each(|list| list.retain(|s| *s != slot as u32));
+            interest.by_series.iter_mut().for_each(|list| list.retain(|m| m.slot != slot as u32));
         } else {
             interest.bots.push(slot as u32);
         }
         if interest.by_series.len() <= series {
             interest.by_series.resize_with(series + 1, Vec::new);
         }
-        interest.by_series[series].push(slot as u32);
+        interest.by_series[series].push(Member { slot: slot as u32, quiet: None });
+        let place = interest.by_series[series].len() - 1;
+        // One that moved left a gap in another list.
+        let moved: Vec<(usize, u32)> = match is_moved {
+            true => {
+                let lists = interest.by_series.iter().flat_map(|list| list.iter().enumerate());
+                lists.map(|(place, member)| (place, member.slot)).collect()
+            }
+            false => vec![(place, slot as u32)],
+        };
+        for (place, slot) in moved {
+            shard.bots[slot as usize].fixed.place = place;
+        }
     }
 }
 

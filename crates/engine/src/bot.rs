@@ -89,7 +89,7 @@ pub(crate) struct Bot {
     pub(crate) needs_capital: bool,
     /// Archived as soon as its position is closed.
     pub(crate) retire_when_flat: bool,
-    pub(crate) refusal: Option<RefusalRecord>,
+    pub(crate) refusal: Option<Box<RefusalRecord>>,
     pub(crate) refusals: u32,
     pub(crate) last_order: Option<(Side, Option<Price>, Quantity, Timestamp)>,
     pub(crate) last_decision_at: Option<Timestamp>,
@@ -107,6 +107,8 @@ pub(crate) struct Fixed {
     pub(crate) params: Option<Params>,
     pub(crate) instrument: Option<InstrumentId>,
     pub(crate) series: usize,
+    /// Where it stands among the bots of its series.
+    pub(crate) place: usize,
     pub(crate) slots: SmallVec<[Slot; 4]>,
     pub(crate) edge_bp: Option<f64>,
     /// The position as the strategy sees it.

@@ -2,7 +2,7 @@
 
 use crate::markets::Market;
 use crate::output::Output;
-use crate::shard::{Shard, World};
+use crate::shard::{Quiet, Shard, World};
 use domain::{Bar, ExitReason, InstrumentId, OrderPurpose, Timeframe};
 use strategy::{Context, OwnFill};
 
@@ -23,13 +23,30 @@ impl Shard {
         let Some(Some(interest)) = self.interests.get_mut(id.0 as usize) else { return };
         let Some(list) = interest.by_series.get_mut(series) else { return };
         // Taken out while it is walked: deciding does not change who decides.
-        let slots = std::mem::take(list);
-        for slot in &slots {
-            self.decide(*slot as usize, bar, may_trade, world, out);
+        let mut members = std::mem::take(list);
+        let of = &world.markets.get(id).series[series];
+        let is_quiet = |quiet: &Quiet| {
+            let [first, second] = quiet.figures.map(|slot| of.indicators.value_or_nan(slot));
+            quiet.side.holds(first, second)
+        };
+        for member in &mut members {
+            if !member.quiet.as_ref().is_some_and(is_quiet) {
+                let slot = member.slot as usize;
+                self.decide(slot, bar, may_trade, world, out);
+                member.quiet = self.quiet(slot).filter(|_| of.timeframe == Timeframe::Trade);
+            }
         }
         if let Some(Some(interest)) = self.interests.get_mut(id.0 as usize) {
-            interest.by_series[series] = slots;
+            interest.by_series[series] = members;
         }
+    }
+
+    /// What keeps a bot from having to be asked, until it is touched.
+    fn quiet(&self, slot: usize) -> Option<Quiet> {
+        let fixed = &self.bots[slot].fixed;
+        let figures = fixed.slots.as_slice().try_into().ok()?;
+        let side = strategy::quiet(&self.bots[slot].state, fixed.position.is_flat())?;
+        Some(Quiet { figures, side })
     }
 
     fn decide(
@@ -45,12 +62,6 @@ impl Shard {
         let market = world.markets.get(id);
         let values = values(market, bot.fixed.series, &bot.fixed.slots);
         let figures = &values[..bot.fixed.slots.len()];
-        if strategy::is_quiet(&bot.state, figures, bot.fixed.position.is_flat()) {
-            if market.series[bot.fixed.series].timeframe != Timeframe::Trade {
-                bot.decided(world.now, &values, 0);
-            }
-            return;
-        }
         let can_enter = may_trade && self.may_enter(slot, world);
         let bot = &mut self.bots[slot];
         let Some(params) = &bot.fixed.params else { return };
@@ -114,6 +125,7 @@ impl Shard {
         let figures = &values[..bot.fixed.slots.len()];
         let context = context(market, &bar, figures, bot.fixed.position, false, world);
         let _ = strategy::on_bar(params, &mut bot.state, &context);
+        self.touch(slot);
     }
 
     /// The strategy's own sentence.

@@ -58,7 +58,7 @@ pub struct Engine {
     pub(crate) is_dirty: bool,
     wanted: BTreeSet<InstrumentId>,
     /// Scratch: what the event at hand changed.
-    change: Change,
+    change: Option<Box<Change>>,
 }
 
 impl Engine {
@@ -80,7 +80,7 @@ impl Engine {
             inputs: 0,
             is_dirty: true,
             wanted: BTreeSet::new(),
-            change: Change::default(),
+            change: None,
         }
     }
 
@@ -181,13 +181,11 @@ impl Engine {
             _ => now,
         };
         let market = self.markets.get_mut(id);
-        let mut change = std::mem::take(&mut self.change);
+        let mut change = self.change.take().unwrap_or_default();
         change.clear();
         market.on_event(event, at, &mut change);
-        if market.is_valid() {
-            market.keep_quote(at);
-        }
-        if !market.series.is_empty() {
+        market.keep_quote(at);
+        if market.has_timed_bars {
             self.due = self.due.min(market.next_deadline(clock));
         }
         if change.feed_changed {
@@ -200,7 +198,7 @@ impl Engine {
                 });
             }
         }
-        self.change = change;
+        self.change = Some(change);
     }
 
     fn tell_feed(&self, id: InstrumentId, now: Timestamp, out: &mut Vec<Output>) {
@@ -287,8 +285,8 @@ impl Engine {
             }
             self.with_shard(account, now, |shard, world| {
                 let slots = shard.interest(id).by_series.get(series).cloned().unwrap_or_default();
-                for slot in slots {
-                    shard.replay(slot as usize, world);
+                for member in slots {
+                    shard.replay(member.slot as usize, world);
                 }
             });
         }

@@ -106,6 +106,8 @@ pub(crate) struct Market {
     /// Best bid and ask when last both were known.
     pub(crate) last_quote: Option<(Price, Price, Timestamp)>,
     pub(crate) series: Vec<Series>,
+    /// Some of its bars close by the clock.
+    pub(crate) has_timed_bars: bool,
     #[serde(skip)]
     pub(crate) is_dirty: bool,
 }
@@ -148,13 +150,14 @@ impl Market {
             prints: 0,
             last_quote: None,
             series: Vec::new(),
+            has_timed_bars: false,
             is_dirty: true,
         }
     }
 
     /// May its prices be used?
     pub(crate) fn is_valid(&self) -> bool {
-        self.feed.is_fresh() && self.book.is_two_sided() && !self.book.is_crossed()
+        self.feed.is_fresh() && self.book.quote().is_some()
     }
 
     /// Halfway between best bid and ask.
@@ -171,8 +174,11 @@ impl Market {
 
     /// Remembers the quote: currency rates and the collar of late exits come from it.
     pub(crate) fn keep_quote(&mut self, now: Timestamp) {
-        if let (Some(bid), Some(ask)) = (self.book.best_bid(), self.book.best_ask()) {
-            self.last_quote = Some((bid.price, ask.price, now));
+        if !self.feed.is_fresh() {
+            return;
+        }
+        if let Some((bid, ask)) = self.book.quote() {
+            self.last_quote = Some((bid, ask, now));
         }
     }
 
@@ -181,6 +187,7 @@ impl Market {
         if let Some(i) = self.series.iter().position(|s| s.timeframe == timeframe) {
             return i;
         }
+        self.has_timed_bars |= timeframe.span().is_some();
         self.series.push(Series::new(timeframe, self.instrument.exchange, now));
         self.series.len() - 1
     }

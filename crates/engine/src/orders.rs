@@ -358,6 +358,7 @@ impl Shard {
         bot.day.refusals += 1;
         let code = refused.first.code();
         let same = bot.refusal.take().filter(|r| r.refusal.code() == code && r.side == side);
+        let same = same.map(|previous| *previous);
         let record = match same {
             Some(previous) => RefusalRecord {
                 refusal: refused.first,
@@ -391,7 +392,7 @@ impl Shard {
         if record.count.is_power_of_two() {
             out.push(Output::Refusal(record.clone()));
         }
-        bot.refusal = Some(record);
+        bot.refusal = Some(Box::new(record));
         self.touch(slot);
     }
 
@@ -694,6 +695,7 @@ impl Shard {
 
     /// Works out anew what the strategy is told of the position.
     pub(crate) fn refresh_position(&mut self, slot: usize, world: &World<'_>) {
+        self.touch(slot);
         let bot = &mut self.bots[slot];
         let Some(instrument) = bot.fixed.instrument else { return };
         let market = world.markets.get(instrument);

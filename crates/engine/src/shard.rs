@@ -55,6 +55,22 @@ impl Stop {
     }
 }
 
+/// A bot of a series, and what is enough to know that a trade is nothing to it: a thousand bots are
+/// looked at on every trade, and most of them need no more than these few bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Member {
+    pub(crate) slot: u32,
+    /// `None`: look at the bot.
+    pub(crate) quiet: Option<Quiet>,
+}
+
+/// A cross that was decided: nothing follows while the figures stay as they are to one another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quiet {
+    pub(crate) figures: [market::Slot; 2],
+    pub(crate) side: strategy::Quiet,
+}
+
 /// What an account has on one instrument.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interest {
@@ -62,7 +78,7 @@ pub(crate) struct Interest {
     pub(crate) venue_dirty: bool,
     pub(crate) triggers: Triggers,
     /// Slots of the bots that decide on each series' bars.
-    pub(crate) by_series: Vec<Vec<u32>>,
+    pub(crate) by_series: Vec<Vec<Member>>,
     /// Slots of all bots here.
     pub(crate) bots: Vec<u32>,
     /// Bots that want to be flat.
@@ -143,8 +159,18 @@ impl Shard {
 
     pub(crate) fn touch(&mut self, slot: usize) {
         // Each bot once, however long nobody takes the rows.
-        if !std::mem::replace(&mut self.bots[slot].is_dirty, true) {
+        let bot = &mut self.bots[slot];
+        if !std::mem::replace(&mut bot.is_dirty, true) {
             self.dirty_bots.push(slot as u32);
+        }
+        let (Some(id), series, place) = (bot.fixed.instrument, bot.fixed.series, bot.fixed.place)
+        else {
+            return;
+        };
+        let interest = self.interests.get_mut(id.0 as usize).and_then(Option::as_mut);
+        let member = interest.and_then(|i| i.by_series.get_mut(series)?.get_mut(place));
+        if let Some(member) = member {
+            member.quiet = None;
         }
         self.is_dirty = true;
     }

@@ -230,15 +230,14 @@ mod tests {
             let mut naive = Vec::new();
             let mut waiting = bots.into_iter().enumerate();
             for (i, step) in walk.into_iter().enumerate() {
-                if i % 3 == 0 {
-                    if let Some((owner, (stop, target, trail))) = waiting.next() {
+                if i % 3 == 0
+                    && let Some((owner, (stop, target, trail))) = waiting.next() {
                         let (owner, distance) = (owner as u32, Rate::from_bp(trail * 10));
                         let bot = Naive { owner, stop: Price(bid.0 - stop), target: Price(bid.0 + target), high: bid, distance };
                         triggers.set(owner, Reason::Stop, Some(bot.stop));
                         triggers.set(owner, Reason::Target, Some(bot.target));
                         triggers.trail(owner, bid, distance);
                         naive.push(bot);
-                    }
                 }
                 bid = Price(bid.0 + step);
                 let mut expected = Vec::new();

@@ -1,4 +1,5 @@
 //! Stops, collars, stale feeds, resting orders: what happens to orders and positions.
+#![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
 
 mod common;
 use common::*;

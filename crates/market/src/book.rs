@@ -83,6 +83,19 @@ impl Book {
         }
     }
 
+    /// Best bid and ask where there are both and they do not cross.
+    #[inline]
+    pub fn quote(&self) -> Option<(Price, Price)> {
+        let (bid, ask) = match &self.touch {
+            Some(t) if t.bid.quantity.is_positive() && t.ask.quantity.is_positive() => {
+                (t.bid.price, t.ask.price)
+            }
+            Some(_) => return None,
+            None => (self.bids.last()?.price, self.asks.last()?.price),
+        };
+        (bid < ask).then_some((bid, ask))
+    }
+
     /// A bid at or above an ask.
     pub fn is_crossed(&self) -> bool {
         matches!((self.best_bid(), self.best_ask()), (Some(b), Some(a)) if b.price >= a.price)

@@ -229,7 +229,12 @@ impl IndicatorSet {
     }
 
     /// The figure at the last bar; not a number until warm.
+    #[inline]
     pub fn value_or_nan(&self, slot: Slot) -> f64 {
+        // The figure most asked for first.
+        if slot.family == Family::Ema {
+            return self.ema.value(slot.row as usize);
+        }
         in_column!(self, slot, c => c.value(slot.row as usize))
     }
 

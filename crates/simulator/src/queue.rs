@@ -93,15 +93,18 @@ impl Resting {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Queues {
     #[serde(with = "as_list")]
-    levels: BTreeMap<Price, Vec<Resting>>,
+    levels: BTreeMap<Price, Level>,
 }
 
+/// Mostly one order a price: most bots rest alone, and a vector would make room for four.
+type Level = smallvec::SmallVec<[Resting; 1]>;
+
 mod as_list {
-    use super::{BTreeMap, Price, Resting};
+    use super::{BTreeMap, Level, Price, Resting};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub(super) fn serialize<S: Serializer>(
-        levels: &BTreeMap<Price, Vec<Resting>>,
+        levels: &BTreeMap<Price, Level>,
         s: S,
     ) -> Result<S::Ok, S::Error> {
         levels.values().flatten().collect::<Vec<_>>().serialize(s)
@@ -109,8 +112,8 @@ mod as_list {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         d: D,
-    ) -> Result<BTreeMap<Price, Vec<Resting>>, D::Error> {
-        let mut levels: BTreeMap<Price, Vec<Resting>> = BTreeMap::new();
+    ) -> Result<BTreeMap<Price, Level>, D::Error> {
+        let mut levels: BTreeMap<Price, Level> = BTreeMap::new();
         for order in Vec::<Resting>::deserialize(d)? {
             levels.entry(order.price).or_default().push(order);
         }
@@ -163,7 +166,7 @@ impl Queues {
     }
 
     pub(crate) fn at(&mut self, price: Price) -> &mut [Resting] {
-        self.levels.get_mut(&price).map_or(&mut [], Vec::as_mut_slice)
+        self.levels.get_mut(&price).map_or(&mut [], |level| level.as_mut_slice())
     }
 
     /// Drops what is filled.

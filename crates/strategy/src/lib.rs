@@ -28,4 +28,4 @@ pub use params::{
 };
 pub use resolve::{ParamError, ParamErrors, resolve};
 pub use schema::{ParamKind, ParamSpec, Schema, schema, schemas};
-pub use state::{State, explain, is_quiet, on_bar, on_fill, on_flat, stop_price};
+pub use state::{Quiet, State, explain, on_bar, on_fill, on_flat, quiet, stop_price};

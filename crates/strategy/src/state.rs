@@ -57,12 +57,32 @@ pub fn on_bar(params: &Params, state: &mut State, context: &Context<'_>) -> Acti
     }
 }
 
-/// Would [`on_bar`] wish for nothing and remember nothing new? Cheap, and only ever sure of a yes:
-/// on most bars a cross has nothing to say, and a fleet of them is asked on every trade.
-pub fn is_quiet(state: &State, values: &[f64], is_flat: bool) -> bool {
-    match (state, values) {
-        (State::Cross(side), &[fast, slow]) => side.is_quiet(fast, slow, is_flat),
-        _ => false,
+/// When [`on_bar`] wishes for nothing and remembers nothing new: on most bars a cross has nothing
+/// to say, and a fleet of them is asked on every trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quiet {
+    /// While the first figure is not under the second.
+    Over,
+    /// While the first figure is under the second.
+    Under,
+}
+
+impl Quiet {
+    /// Does it hold at these figures? Figures that are no numbers are never quiet.
+    #[inline]
+    pub fn holds(self, first: f64, second: f64) -> bool {
+        match self {
+            Self::Over => first >= second,
+            Self::Under => first < second,
+        }
+    }
+}
+
+/// The condition under which a state stays as it is, where that is simple enough to say.
+pub fn quiet(state: &State, is_flat: bool) -> Option<Quiet> {
+    match state {
+        State::Cross(side) => side.quiet(is_flat),
+        _ => None,
     }
 }
 

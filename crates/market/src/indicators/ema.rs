@@ -79,6 +79,7 @@ impl EmaColumn {
         });
     }
 
+    #[inline]
     pub(super) fn value(&self, row: usize) -> f64 {
         self.values[row]
     }

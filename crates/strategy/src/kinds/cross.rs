@@ -1,7 +1,7 @@
 //! EMA cross and MACD trend: in when the fast figure crosses over the slow one, out when under.
 
 use super::{apart, close};
-use crate::{Action, Actions, Context};
+use crate::{Action, Actions, Context, Quiet};
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
@@ -14,11 +14,11 @@ pub struct Cross {
 
 impl Cross {
     /// Same side as before, and nothing held on the wrong one.
-    pub(crate) fn is_quiet(self, fast: f64, slow: f64, is_flat: bool) -> bool {
+    pub(crate) fn quiet(self, is_flat: bool) -> Option<Quiet> {
         match self.is_over {
-            Some(true) => fast >= slow,
-            Some(false) => fast == slow || fast < slow && is_flat,
-            None => fast.is_nan() || slow.is_nan(),
+            Some(true) => Some(Quiet::Over),
+            Some(false) if is_flat => Some(Quiet::Under),
+            _ => None,
         }
     }
 }

@@ -1,0 +1,456 @@
+//! Every check in situations that pass and that fail, with its code and its figures.
+#![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
+
+use domain::*;
+use market::Book;
+use risk::{CHECKS, OrderIntent, Snapshot, check};
+
+fn amount(text: &str) -> Amount {
+    text.parse().unwrap()
+}
+
+/// Everything of a situation, owned, so that a row of the table can change any of it.
+#[derive(Clone)]
+struct Situation {
+    instrument: Instrument,
+    feed: FeedState,
+    policy: Policy,
+    bids: Vec<(i64, i64)>,
+    asks: Vec<(i64, i64)>,
+    emergency_stop: bool,
+    flag_off: Option<&'static str>,
+    lifecycle: Lifecycle,
+    holds: Vec<Hold>,
+    strategy: StrategyKind,
+    equity: Option<Amount>,
+    cash: Amount,
+    held: i64,
+    position_cost: Amount,
+    open_buys: Amount,
+    open_orders: u32,
+    own_opposite: Option<i64>,
+    last_order: Option<(Side, Option<Price>, Quantity, Timestamp)>,
+    orders_last_second: u32,
+    entries_today: u32,
+    daily_loss_percent: Option<Amount>,
+    edge_bp: Option<f64>,
+    intent: OrderIntent,
+}
+
+const NOW: Timestamp = Timestamp(1_000_000_000_000);
+
+/// Prices to the cent around 100.00, quantities to the thousandth; an entry of 1 passes.
+fn good() -> Situation {
+    let id = OrderId { bot: BotId(1), seq: 1 };
+    Situation {
+        instrument: Instrument {
+            exchange: Exchange::Kucoin,
+            symbol: "SOL/USDT".parse().unwrap(),
+            native: "SOL-USDT".to_owned(),
+            status: InstrumentStatus::Trading,
+            price_scale: 2,
+            quantity_scale: 3,
+            tick_size: Price(5),
+            lot_size: Quantity(10),
+            min_quantity: Quantity(50),
+            max_quantity: Quantity(100_000),
+            max_market_quantity: Some(Quantity(50_000)),
+            min_price: Some(Price(100)),
+            max_price: Some(Price(100_000)),
+            min_notional: amount("5"),
+            max_notional: Some(amount("2000")),
+            percent_band: None,
+            max_open_orders: Some(3),
+            fees: FeeSchedule {
+                maker: Rate::from_bp(10),
+                taker: Rate::from_bp(10),
+                in_received: false,
+                places: 8,
+                source: "test".to_owned(),
+            },
+        },
+        feed: FeedState::Fresh,
+        policy: Policy::default(),
+        bids: vec![(9_995, 10_000), (9_990, 10_000)],
+        asks: vec![(10_000, 10_000), (10_005, 10_000)],
+        emergency_stop: false,
+        flag_off: None,
+        lifecycle: Lifecycle::Active,
+        holds: vec![],
+        strategy: StrategyKind::EmaCross,
+        equity: Some(amount("1000")),
+        cash: amount("1000"),
+        held: 5_000,
+        position_cost: Amount::ZERO,
+        open_buys: Amount::ZERO,
+        open_orders: 0,
+        own_opposite: None,
+        last_order: None,
+        orders_last_second: 0,
+        entries_today: 0,
+        daily_loss_percent: Some(Amount::ZERO),
+        edge_bp: None,
+        intent: OrderIntent {
+            id,
+            account: AccountId(1),
+            bot: BotId(1),
+            instrument: InstrumentId(0),
+            mode: Mode::Paper,
+            side: Side::Buy,
+            kind: OrderKind::Market,
+            time_in_force: TimeInForce::Gtc,
+            quantity: Quantity(1_000),
+            purpose: OrderPurpose::Entry,
+            at: NOW,
+        },
+    }
+}
+
+fn exit() -> Situation {
+    let mut s = good();
+    s.intent.side = Side::Sell;
+    s.intent.purpose = OrderPurpose::Exit(ExitReason::Stop);
+    s
+}
+
+fn limit(price: i64, post_only: bool) -> OrderKind {
+    OrderKind::Limit { price: Price(price), post_only }
+}
+
+impl Situation {
+    fn judge(&self) -> Result<u32, (Refusal, Vec<Refusal>)> {
+        let side = |levels: &[(i64, i64)]| -> Vec<Level> {
+            let level = |&(p, q)| Level { price: Price(p), quantity: Quantity(q) };
+            levels.iter().map(level).collect()
+        };
+        let mut book = Book::default();
+        book.apply(&BookUpdate {
+            is_snapshot: true,
+            update_id: 1,
+            at: None,
+            requested_at: None,
+            bids: side(&self.bids),
+            asks: side(&self.asks),
+        });
+        let snapshot = Snapshot {
+            instrument: &self.instrument,
+            book: &book,
+            feed: &self.feed,
+            policy: &self.policy,
+            policy_version: 3,
+            emergency_stop: self.emergency_stop,
+            flag_off: self.flag_off,
+            lifecycle: self.lifecycle,
+            holds: self.holds.iter().copied().collect(),
+            strategy: self.strategy,
+            risk_mode: RiskMode::Balanced,
+            equity: self.equity,
+            capital: amount("1000"),
+            cash: self.cash,
+            held: Quantity(self.held),
+            position_cost: self.position_cost,
+            open_buys: self.open_buys,
+            open_orders: self.open_orders,
+            own_opposite: self.own_opposite.map(Price),
+            last_order: self.last_order,
+            orders_last_second: self.orders_last_second,
+            entries_today: self.entries_today,
+            daily_loss_percent: self.daily_loss_percent,
+            edge_bp: self.edge_bp,
+        };
+        check(self.intent, &snapshot)
+            .map(|approved| {
+                assert_eq!((approved.intent(), approved.policy_version()), (&self.intent, 3));
+                approved.checks_passed()
+            })
+            .map_err(|r| (r.first, r.also.into_vec()))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+}
+
+/// What is refused, alone, and as what.
+fn refused(name: &str, situation: &Situation, refusal: Refusal) {
+    assert_eq!(situation.judge(), Err((refusal, vec![])), "{name}");
+}
+
+fn passes(name: &str, situation: &Situation) {
+    assert!(situation.judge().is_ok(), "{name}: {:?}", situation.judge());
+}
+
+#[test]
+fn a_good_entry_passes_every_check_and_a_good_exit_those_that_apply() {
+    assert_eq!(good().judge(), Ok(CHECKS.len() as u32));
+    let applying = CHECKS.iter().filter(|c| !c.entries_only).count() as u32;
+    assert_eq!(exit().judge(), Ok(applying));
+}
+
+#[test]
+fn states_flags_and_holds_refuse_entries_by_name() {
+    use Refusal as R;
+    refused("stop", &good().with(|s| s.emergency_stop = true), R::EmergencyStop {});
+    let off = good().with(|s| s.flag_off = Some("ENABLE_TRADING"));
+    refused("flag", &off, R::FlagOff { flag: "ENABLE_TRADING".to_owned() });
+    let lifecycle = Lifecycle::Stopped;
+    refused("state", &good().with(|s| s.lifecycle = lifecycle), R::NotActive { lifecycle });
+    for hold in Hold::ALL {
+        refused("hold", &good().with(|s| s.holds = vec![hold]), R::Held { hold });
+    }
+}
+
+#[test]
+fn without_a_fresh_two_sided_book_nothing_is_sent() {
+    let not_fresh = |state: &str| Refusal::NotFresh { state: state.to_owned() };
+    for side in [good(), exit()] {
+        let stale = side.clone().with(|s| s.feed = FeedState::Stale("silent".to_owned()));
+        refused("stale", &stale, not_fresh("stale"));
+        let crossed = side.with(|s| s.bids = vec![(10_000, 10_000)]);
+        refused("crossed", &crossed, not_fresh("one-sided or crossed book"));
+    }
+    let wide = good().with(|s| s.bids = vec![(9_900, 10_000)]);
+    let spread_bp = (10_000.0 - 9_900.0) / (10_000.0 + 9_900.0) * 20_000.0;
+    refused("wide", &wide, Refusal::SpreadTooWide { spread_bp, collar_bp: 40 });
+    passes("an exit is priced at the collar", &exit().with(|s| s.bids = vec![(9_900, 10_000)]));
+}
+
+#[test]
+fn the_exchanges_filters_are_applied_before_it_can() {
+    use Refusal as R;
+    let priced = |price: i64| good().with(|s| s.intent.kind = limit(price, false));
+    for price in [9_991, 95, 0, -5] {
+        let (price, tick_size) = (priced(price), amount("0.05"));
+        let typed = match price.intent.kind {
+            OrderKind::Limit { price, .. } => price,
+            OrderKind::Market => Price::ZERO,
+        };
+        let shown = price.instrument.price_amount(typed);
+        let (first, _) = price.judge().unwrap_err();
+        assert_eq!(first, R::PriceFilter { price: shown, tick_size });
+    }
+    passes("on the tick", &priced(9_990));
+    for quantity in [0, 40, 1_005, -10] {
+        let (first, _) =
+            good().with(|s| s.intent.quantity = Quantity(quantity)).judge().unwrap_err();
+        assert!(matches!(first, R::LotSize { .. }), "{quantity}: {first:?}");
+    }
+    let large = exit().with(|s| {
+        (s.held, s.intent.quantity) = (100_000, Quantity(50_010));
+        s.instrument.max_notional = None;
+    });
+    refused(
+        "larger than a market order may be",
+        &large,
+        R::LotSize {
+            quantity: amount("50.01"),
+            lot_size: amount("0.01"),
+            minimum: amount("0.05"),
+            maximum: amount("50"),
+        },
+    );
+    passes("as a limit", &large.with(|s| s.intent.kind = limit(9_990, false)));
+    let full = priced(9_990).with(|s| s.open_orders = 3);
+    refused("orders", &full, R::MaxOpenOrders { open: 3, maximum: 3 });
+    let tiny = good().with(|s| s.intent.quantity = Quantity(50));
+    passes("exactly the minimum", &tiny);
+    let tiny = tiny.with(|s| s.intent.kind = limit(9_990, false));
+    let (notional, minimum) = (amount("4.995"), amount("5"));
+    refused("notional", &tiny, R::NotionalBelowMinimum { notional, minimum });
+    let huge = exit().with(|s| (s.held, s.intent.quantity) = (50_000, Quantity(21_000)));
+    let (notional, maximum) = (amount("2098.95"), amount("2000"));
+    refused("notional", &huge, R::NotionalAboveMaximum { notional, maximum });
+}
+
+#[test]
+fn a_halted_instrument_takes_nothing_and_a_post_only_one_what_rests() {
+    for status in [InstrumentStatus::Halted, InstrumentStatus::CancelOnly] {
+        for side in [good(), exit()] {
+            let halted = side.with(|s| s.instrument.status = status);
+            refused("halted", &halted, Refusal::InstrumentHalted { status });
+        }
+    }
+    let status = InstrumentStatus::PostOnly;
+    let post_only = good().with(|s| s.instrument.status = status);
+    refused("market", &post_only, Refusal::InstrumentHalted { status });
+    passes("resting", &post_only.with(|s| s.intent.kind = limit(9_990, true)));
+}
+
+#[test]
+fn size_and_price_are_bounded_against_fat_fingers() {
+    use Refusal as R;
+    let far = |price| good().with(|s| s.intent.kind = limit(price, false));
+    passes("at the collar", &far(10_200));
+    let refusal = R::PriceCollar { price: amount("102.05"), limit: amount("102") };
+    refused("beyond", &far(10_205), refusal);
+    passes("a passive price just waits", &far(5_000));
+    let sale = |price| exit().with(|s| s.intent.kind = limit(price, false));
+    passes("exits have twice the room", &sale(9_600));
+    let refusal = R::PriceCollar { price: amount("95.9"), limit: amount("95.97") };
+    refused("beyond", &sale(9_590), refusal);
+    let large = good().with(|s| s.policy.order_size_max_percent = Amount::from_int(9));
+    let refusal = R::OrderTooLarge { notional: amount("100"), maximum: amount("90") };
+    refused("size", &large, refusal);
+    let thin = good().with(|s| s.asks = vec![(10_000, 1_990), (10_300, 90_000)]);
+    let refusal = R::DepthShare {
+        quantity: amount("1"),
+        visible: amount("1.99"),
+        maximum_percent: amount("50"),
+    };
+    refused("depth inside the collar", &thin, refusal);
+    passes("half of it", &thin.with(|s| s.asks[0].1 = 2_000));
+}
+
+#[test]
+fn nobody_sells_what_is_not_held_or_spends_what_is_not_there() {
+    use Refusal as R;
+    let refusal = R::NotHeld { quantity: amount("1"), held: amount("0.99") };
+    refused("short", &exit().with(|s| s.held = 990), refusal);
+    passes("all", &exit().with(|s| s.held = 1_000));
+    // 102 at the collar, 0.1 % of it, and the rounding of fees and notionals in a hundred fills.
+    let needed = amount("102.1020010001");
+    let poor = good().with(|s| s.cash = needed - Amount::from_atoms(1));
+    refused("poor", &poor, R::InsufficientFunds { needed, available: poor.cash });
+    passes("just enough", &good().with(|s| s.cash = needed));
+}
+
+#[test]
+fn duplicates_self_matches_and_floods_are_refused() {
+    use Refusal as R;
+    let before = |ms| Some((Side::Buy, None, Quantity(1_000), NOW - Span::from_millis(ms)));
+    let refusal = R::Duplicate { age_ms: 499, window_ms: 500 };
+    refused("again", &good().with(|s| s.last_order = before(499)), refusal);
+    passes("later", &good().with(|s| s.last_order = before(500)));
+    passes(
+        "another size",
+        &good().with(|s| {
+            s.last_order = before(1);
+            s.intent.quantity = Quantity(990);
+        }),
+    );
+    let own = good().with(|s| {
+        s.own_opposite = Some(9_995);
+        s.intent.kind = limit(9_995, false);
+    });
+    refused("self", &own, R::SelfMatch { price: amount("99.95") });
+    // 30 % of five are kept for exits.
+    let busy = good().with(|s| s.orders_last_second = 3);
+    refused("rate", &busy, R::OrderRate { in_last_second: 3, maximum: 3 });
+    passes("exits have room", &exit().with(|s| s.orders_last_second = 5));
+    for (kind, maximum) in [
+        (StrategyKind::EmaCross, 50),
+        (StrategyKind::Grid, 500),
+        (StrategyKind::MarketMaking, 5_000),
+    ] {
+        let full = good().with(|s| (s.strategy, s.entries_today) = (kind, maximum));
+        refused("day", &full, R::EntriesPerDay { today: maximum, maximum });
+    }
+}
+
+#[test]
+fn loss_position_and_edge_are_limits_of_entries() {
+    use Refusal as R;
+    let (loss_percent, maximum_percent) = (amount("5"), amount("5"));
+    let lost = good().with(|s| s.daily_loss_percent = Some(loss_percent));
+    refused("loss", &lost, R::DailyLoss { loss_percent, maximum_percent });
+    passes("a hair less", &good().with(|s| s.daily_loss_percent = Some(amount("4.999"))));
+    let full = good().with(|s| (s.position_cost, s.open_buys) = (amount("200"), amount("50.01")));
+    let refusal = R::PositionLimit { would_be: amount("350.01"), maximum: amount("350") };
+    refused("position", &full, refusal);
+    let grid = full.with(|s| s.strategy = StrategyKind::Grid);
+    passes("a grid is bounded by order and by capital", &grid);
+    let refusal = R::PositionLimit { would_be: amount("1000.01"), maximum: amount("1000") };
+    refused("capital", &grid.with(|s| s.position_cost = amount("850")), refusal);
+    let (first, _) = good().with(|s| s.edge_bp = Some(20.0)).judge().unwrap_err();
+    assert_eq!(first.code(), RefusalCode::EdgeTooSmall, "fees 20 bp and the spread");
+    passes("edge", &good().with(|s| s.edge_bp = Some(26.0)));
+}
+
+#[test]
+fn the_first_failing_check_names_the_refusal_and_the_rest_follow_in_order() {
+    let worst = good().with(|s| {
+        s.emergency_stop = true;
+        s.flag_off = Some("ENABLE_TRADING");
+        s.lifecycle = Lifecycle::Retired;
+        s.holds = vec![Hold::Rogue];
+        s.feed = FeedState::Stale("silent".to_owned());
+        s.bids = vec![(9_000, 10)];
+        s.instrument.status = InstrumentStatus::Halted;
+        s.intent.quantity = Quantity(99_995);
+        s.cash = Amount::ZERO;
+        s.last_order = Some((Side::Buy, None, Quantity(99_995), NOW));
+        s.orders_last_second = 9;
+        s.entries_today = 99;
+        s.daily_loss_percent = Some(amount("9"));
+        s.edge_bp = Some(1.0);
+    });
+    let (first, also) = worst.judge().unwrap_err();
+    use RefusalCode as C;
+    assert_eq!(first.code(), C::EmergencyStop);
+    let also: Vec<C> = also.iter().map(Refusal::code).collect();
+    let expected = [
+        C::FlagOff,
+        C::NotActive,
+        C::Held,
+        C::NotFresh,
+        C::SpreadTooWide,
+        C::InstrumentHalted,
+        C::LotSize,
+        C::OrderTooLarge,
+        C::DepthShare,
+        C::InsufficientFunds,
+        C::Duplicate,
+        C::OrderRate,
+        C::EntriesPerDay,
+        C::DailyLoss,
+        C::PositionLimit,
+        C::NotionalAboveMaximum,
+        C::EdgeTooSmall,
+    ];
+    assert_eq!(also, expected);
+}
+
+#[test]
+fn exits_skip_flags_holds_counts_loss_edge_and_exposure_and_nothing_else() {
+    let free = exit().with(|s| {
+        s.emergency_stop = true;
+        s.flag_off = Some("ENABLE_TRADING");
+        s.lifecycle = Lifecycle::Stopped;
+        s.holds = Hold::ALL.to_vec();
+        s.orders_last_second = 99;
+        s.entries_today = 9_999;
+        s.daily_loss_percent = None;
+        s.equity = None;
+        s.position_cost = amount("99999");
+        s.edge_bp = Some(0.0);
+        s.cash = Amount::ZERO;
+    });
+    passes("an exit", &free);
+    let skipped: Vec<&str> = CHECKS.iter().filter(|c| c.entries_only).map(|c| c.name).collect();
+    let may_skip = [
+        "emergency_stop",
+        "flags",
+        "lifecycle",
+        "holds",
+        "spread",
+        "depth_share",
+        "order_rate",
+        "entries_per_day",
+        "daily_loss",
+        "position",
+        "edge",
+    ];
+    assert_eq!(skipped, may_skip);
+}
+
+#[test]
+fn what_cannot_be_evaluated_refuses() {
+    let unknown = good().with(|s| s.equity = None);
+    let (first, also) = unknown.judge().unwrap_err();
+    assert_eq!(first.code(), RefusalCode::CheckFailed);
+    assert!(also.iter().all(|r| r.code() == RefusalCode::CheckFailed) && !also.is_empty());
+    let (first, _) = good().with(|s| s.daily_loss_percent = None).judge().unwrap_err();
+    let (check, reason) = ("daily_loss".to_owned(), "no mark".to_owned());
+    assert_eq!(first, Refusal::CheckFailed { check, reason });
+}

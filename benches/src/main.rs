@@ -1,11 +1,15 @@
-//! Benchmarks of the core: `cargo run --release -p bench -- all|trades|orders|fleet|wait`.
+//! Benchmarks: `cargo run --release -p bench -- all|trades|orders|fleet|wait|store|latency`.
 //!
-//! Everything goes through [`engine::Engine::apply`]; what comes out is serialised into one reused
-//! buffer and hashed, and the hash of a second run must be the same.
+//! Of the core everything goes through [`engine::Engine::apply`]; what comes out is serialised
+//! into one reused buffer and hashed, and the hash of a second run must be the same.
+//! `store` measures rows written, `latency` the way from an exchange's socket to the decision.
 
+mod exchange;
 mod fleet;
+mod latency;
 mod orders;
 mod rig;
+mod store;
 mod tape;
 mod trades;
 mod wait;
@@ -20,7 +24,7 @@ pub(crate) fn cpu_ns() -> f64 {
 /// Prints of a full run; a first argument after the name scales it down.
 const PRINTS: usize = 1_000_000;
 
-fn main() {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let which = args.next().unwrap_or_else(|| "all".to_owned());
     let prints = args.next().and_then(|n| n.parse().ok()).unwrap_or(PRINTS);
@@ -37,4 +41,11 @@ fn main() {
     if is_asked("wait") {
         wait::run(prints);
     }
+    if is_asked("store") {
+        store::run(prints)?;
+    }
+    if is_asked("latency") {
+        latency::run(prints / 50)?;
+    }
+    Ok(())
 }

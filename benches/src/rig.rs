@@ -21,15 +21,20 @@ pub(crate) struct Sink {
     pub(crate) orders: u64,
     pub(crate) trades: u64,
     pub(crate) refusals: u64,
+    /// Set: outputs are kept here instead.
+    pub(crate) kept: Option<Vec<Output>>,
 }
 
 impl Sink {
     fn new() -> Self {
         let (buffer, hasher) = (vec![0; BUFFER], Xxh3Default::new());
-        Self { buffer, hasher, outputs: 0, orders: 0, trades: 0, refusals: 0 }
+        Self { buffer, hasher, outputs: 0, orders: 0, trades: 0, refusals: 0, kept: None }
     }
 
     fn take(&mut self, out: &mut Vec<Output>) {
+        if let Some(kept) = &mut self.kept {
+            return kept.append(out);
+        }
         for output in out.drain(..) {
             self.outputs += 1;
             match &output {
@@ -170,12 +175,16 @@ impl Rig {
         Some(reply)
     }
 
-    /// A market that is fresh, at this grade.
-    pub(crate) fn market(&mut self, symbol: &str, grade: DataGrade) -> InstrumentId {
-        let instrument = instrument(symbol);
+    /// A market that nothing was heard of.
+    pub(crate) fn define(&mut self, instrument: Instrument) -> InstrumentId {
         let (exchange, symbol) = (instrument.exchange, instrument.symbol);
         self.apply(InputKind::Instrument(instrument));
-        let id = self.engine.instrument_id(exchange, symbol).expect("just defined");
+        self.engine.instrument_id(exchange, symbol).expect("just defined")
+    }
+
+    /// A market that is fresh, at this grade.
+    pub(crate) fn market(&mut self, symbol: &str, grade: DataGrade) -> InstrumentId {
+        let id = self.define(instrument(symbol));
         let event = MarketEvent::Feed { state: FeedState::Fresh, grade };
         self.apply(InputKind::Market { instrument: id, event });
         id
@@ -230,6 +239,13 @@ impl Rig {
             self.input.kind = InputKind::Market { instrument, event };
         }
         self.told(print.at);
+    }
+
+    /// Something from a connector, applied as it is.
+    pub(crate) fn live(&mut self, input: &Input) {
+        self.now = self.now.max(input.at);
+        self.engine.apply(input, &mut self.out);
+        self.sink.take(&mut self.out);
     }
 
     /// One event of a market.

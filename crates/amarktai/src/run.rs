@@ -25,6 +25,9 @@ const INPUTS_MAX: usize = 16_384;
 const WANTS_MAX: usize = 16;
 /// An orderly end takes no longer than this.
 const END_TIME: Duration = Duration::from_secs(5);
+/// The name of the token in `local.token`. The same at each start: idempotency keys belong to who
+/// sent them, and a retry after a restart is to be known again.
+const LOCAL_TOKEN: &str = "local terminal";
 /// An engine's stack: JSON of deep state is read on it.
 const ENGINE_STACK_BYTES: usize = 8 << 20;
 
@@ -314,8 +317,9 @@ async fn announce(
     address: SocketAddr,
 ) -> Result<Option<String>, RunError> {
     let token = server::new_token();
+    revoke_local(store).await?;
     let created = ControlWrite::CreateToken(NewToken {
-        name: format!("local {}", now()),
+        name: LOCAL_TOKEN.to_owned(),
         account_id: None,
         role: Role::Admin,
         hash: secret_hash(&token),
@@ -337,6 +341,16 @@ async fn announce(
     control(store, ControlWrite::SetupCode(Some(secret_hash(&code)))).await?;
     write_private(&file, &code)?;
     Ok(Some(code))
+}
+
+/// A killed process leaves its token behind; nobody has it any more.
+async fn revoke_local(store: &Store) -> Result<(), RunError> {
+    let tokens = store.reader().tokens(None).map_err(|e| failed("store", e))?;
+    let old = tokens.iter().filter(|t| t.name == LOCAL_TOKEN && t.revoked_at.is_none());
+    for token in old {
+        control(store, ControlWrite::RevokeToken { token: token.id, at: now() }).await?;
+    }
+    Ok(())
 }
 
 async fn control(store: &Store, write: ControlWrite) -> Result<(), RunError> {

@@ -2,5 +2,13 @@
 //! real protocols. Everything is seen from outside: exit codes, files, log lines, HTTP, the store.
 
 mod demo;
+mod exits;
+mod faults;
+mod flags;
 mod harness;
+mod kill;
 mod market;
+mod realtime;
+mod start_and_end;
+mod tape;
+mod witness;

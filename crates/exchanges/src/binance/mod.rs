@@ -224,6 +224,10 @@ async fn resync(shard: &mut BinanceShard, id: InstrumentId, why: &str) -> Flow {
 /// Fetches a snapshot after a fault: at once after the first, later and later after others.
 fn fetch_soon(shard: &mut BinanceShard, id: InstrumentId) {
     let Some(feed) = shard.feeds.get_mut(&id) else { return };
+    if feed.book.retry_at.is_some() {
+        // Many frames of one burst say the same; counted each, they would cost a minute.
+        return;
+    }
     let spacing = SNAPSHOT_SPACING * (1 << feed.book.faults.min(8));
     feed.book.faults = feed.book.faults.saturating_add(1);
     let now = Instant::now();

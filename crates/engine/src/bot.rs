@@ -87,6 +87,8 @@ pub(crate) struct Bot {
     pub(crate) unguarded_since: Option<Timestamp>,
     /// Its capital was not reserved yet.
     pub(crate) needs_capital: bool,
+    /// When its capital was reserved: the first point of its equity.
+    pub(crate) funded_at: Option<Timestamp>,
     /// Archived as soon as its position is closed.
     pub(crate) retire_when_flat: bool,
     pub(crate) refusal: Option<Box<RefusalRecord>>,
@@ -143,6 +145,7 @@ impl Bot {
             rearm_at: None,
             unguarded_since: None,
             needs_capital: true,
+            funded_at: None,
             retire_when_flat: false,
             refusal: None,
             refusals: 0,

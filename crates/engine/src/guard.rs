@@ -201,6 +201,7 @@ impl Shard {
             }
             self.watch_guard(slot, world, out);
         }
+        self.sample_equity(world, out);
     }
 
     /// The trailing high is stored with the bot, so that a restart goes on from it.
@@ -267,12 +268,14 @@ impl Shard {
         };
         bot.retire_when_flat = false;
         out.push(Output::Bot(change));
-        if bot.books.cash.is_positive() {
+        let returned = bot.books.cash.or_zero();
+        if returned.is_positive() {
             let transfer = self.ledger.release(&mut bot.books, world.now);
             out.push(Output::Transfer(transfer));
             let key = (bot.books.mode, bot.books.exchange, bot.books.symbol.quote);
             self.tell_wallet(key, world.now, out);
         }
+        self.equity_returned(slot, returned, world, out);
         self.touch(slot);
     }
 }

@@ -11,6 +11,7 @@ mod command;
 mod commands;
 mod decide;
 mod engine;
+mod equity;
 mod exits;
 mod guard;
 mod input;
@@ -30,7 +31,7 @@ pub use engine::{Engine, EngineConfig, Want};
 pub use input::{Envelope, Input, InputKind, Switches};
 pub use output::{
     AccountRecord, BotChange, BotRecord, BreakerRecord, DecisionRecord, EmergencyRecord,
-    EventDraft, FeedRecord, Output, PolicyRecord, RefusalRecord, RiskStopRecord, StateRow,
-    TradeOpened, WalletRecord,
+    EquityRecord, EventDraft, FeedRecord, Output, PolicyRecord, RefusalRecord, RiskStopRecord,
+    StateRow, TradeOpened, WalletRecord,
 };
 pub use snapshot::RestoreError;

@@ -24,6 +24,8 @@ pub enum Output {
     Transfer(Transfer),
     /// A wallet's figures after money moved.
     Wallet(WalletRecord),
+    /// What a bot is worth, for the series of its equity.
+    Equity(EquityRecord),
     /// A position was opened.
     TradeOpened(TradeOpened),
     /// A round trip closed.
@@ -174,6 +176,26 @@ pub struct DecisionRecord {
     pub at: Timestamp,
 }
 
+/// A point of a bot's equity.
+///
+/// Every five minutes, when its capital comes and when it is returned. A point stands after its
+/// flow: `equity` contains it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct EquityRecord {
+    pub account_id: AccountId,
+    pub bot_id: BotId,
+    pub mode: Mode,
+    pub exchange: Exchange,
+    /// The quote currency: of `equity` and `flow`.
+    pub currency: Currency,
+    /// `None`: not known, as its position had no fresh price.
+    pub equity: Option<Amount>,
+    /// Capital given minus returned since the point before.
+    pub flow: Amount,
+    pub at: Timestamp,
+}
+
 /// A feed's state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
@@ -269,6 +291,7 @@ impl Output {
             Self::Alert { account_id, at, .. } => (Some(*account_id), EventKind::Alert, *at),
             Self::Account(_)
             | Self::Transfer(_)
+            | Self::Equity(_)
             | Self::TradeRefused(..)
             | Self::Decision(_)
             | Self::Reply { .. } => return None,

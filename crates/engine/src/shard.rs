@@ -116,6 +116,8 @@ pub(crate) struct Shard {
     pub(crate) dirty_bots: Vec<u32>,
     pub(crate) trades_today: (Timestamp, u64),
     pub(crate) trades_refused: u64,
+    /// The newest time of the grid at which equity was told.
+    pub(crate) sampled_at: Timestamp,
     /// Scratch for the simulated exchange's answers: no allocation per event.
     pub(crate) answers: Vec<SimEvent>,
 }
@@ -137,6 +139,7 @@ impl Shard {
             dirty_bots: Vec::new(),
             trades_today: (Timestamp::EPOCH, 0),
             trades_refused: 0,
+            sampled_at: Timestamp::EPOCH,
             answers: Vec::new(),
         }
     }

@@ -38,6 +38,7 @@ struct AccountState {
     policy: Option<(u32, Policy)>,
     stop: Option<Stop>,
     trades_refused: u64,
+    sampled_at: Timestamp,
     #[serde(default)]
     trades_today: (Timestamp, u64),
 }
@@ -129,6 +130,7 @@ impl Engine {
         shard.policy = state.policy;
         shard.stop = state.stop;
         shard.trades_refused = state.trades_refused;
+        shard.sampled_at = state.sampled_at;
         shard.trades_today = state.trades_today;
         shard.is_dirty = false;
         self.shards.push(shard);
@@ -170,6 +172,7 @@ fn take_account(shard: &mut Shard, rows: &mut Vec<StateRow>, touched: &mut Vec<u
             policy: shard.policy.clone(),
             stop: shard.stop.clone(),
             trades_refused: shard.trades_refused,
+            sampled_at: shard.sampled_at,
             trades_today: shard.trades_today,
         };
         rows.push(row(format!("account-{:06}", id.0), &state));

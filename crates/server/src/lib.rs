@@ -20,6 +20,7 @@ mod performance;
 mod problem;
 mod read;
 mod realtime;
+mod returns;
 mod routes;
 pub mod schema;
 mod serve;

@@ -1,14 +1,12 @@
-//! Statistics of closed trades. Sums are exact; ratios are figures of statistics.
+//! Statistics of closed trades and daily equity. Sums are exact; ratios are figures of statistics.
 
+use crate::returns::{Returns, Series};
 use domain::{Amount, BotId, Currency, Exchange, Round};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use storage::TradeProfit;
+use storage::{EquityDays, TradeProfit};
 
-/// Figures that need a daily series of equity, which is not stored yet.
-const OF_EQUITY: [&str; 4] = ["sharpe", "sortino", "calmar", "max_drawdown_percent"];
-
-/// Statistics of some trades in one currency; undefined is `null`.
+/// Statistics of some bots in one currency; undefined is `null`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Statistics {
     trades: u64,
@@ -25,15 +23,13 @@ pub(crate) struct Statistics {
     worst_trade: Option<Amount>,
     sqn: Option<f64>,
     gap_trades: u64,
-    sharpe: Option<f64>,
-    sortino: Option<f64>,
-    calmar: Option<f64>,
-    max_drawdown_percent: Option<f64>,
+    #[serde(flatten)]
+    returns: Returns,
 }
 
 impl Statistics {
-    /// Of these trades, all in one currency.
-    fn of(trades: &[&TradeProfit]) -> Self {
+    /// Of these trades and this equity, all in one currency.
+    fn of(trades: &[&TradeProfit], series: &Series) -> Self {
         let profits: Vec<Amount> = trades.iter().map(|trade| trade.profit_loss).collect();
         let wins: Vec<Amount> = profits.iter().copied().filter(|p| p.is_positive()).collect();
         let losses: Vec<Amount> = profits.iter().copied().filter(|p| p.is_negative()).collect();
@@ -55,7 +51,7 @@ impl Statistics {
             worst_trade: profits.iter().copied().min(),
             sqn: sqn(&profits),
             gap_trades: trades.iter().filter(is_gap).count() as u64,
-            ..Self::default()
+            returns: series.returns(),
         }
     }
 }
@@ -101,13 +97,6 @@ pub(crate) struct Reporting {
     trades_without_rate: u64,
 }
 
-/// What cannot be told, and why.
-#[derive(Debug, PartialEq, Serialize)]
-pub(crate) struct Unavailable {
-    metrics: [&'static str; 4],
-    reason: &'static str,
-}
-
 /// The whole answer's figures.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Performance {
@@ -115,40 +104,45 @@ pub(crate) struct Performance {
     by_bot: Vec<Group>,
     by_exchange: Vec<Group>,
     reporting: Reporting,
-    unavailable: Unavailable,
     is_complete: bool,
 }
 
 impl Performance {
-    /// Of these trades; `is_complete` is false where there were more than are read.
-    pub(crate) fn of(trades: &[TradeProfit]) -> Self {
+    /// Of these trades and days; `is_complete` is false where there were more than are read.
+    pub(crate) fn of(trades: &[TradeProfit], days: &EquityDays) -> Self {
         Self {
-            by_currency: groups(trades, |_| (None, None)),
-            by_bot: groups(trades, |trade| (Some(trade.bot_id), None)),
-            by_exchange: groups(trades, |trade| (None, Some(trade.exchange))),
+            by_currency: groups(trades, days, |_, _| (None, None)),
+            by_bot: groups(trades, days, |bot, _| (Some(bot), None)),
+            by_exchange: groups(trades, days, |_, exchange| (None, Some(exchange))),
             reporting: reporting(trades),
-            unavailable: Unavailable {
-                metrics: OF_EQUITY,
-                reason: "no daily series of equity is stored yet",
-            },
-            is_complete: trades.len() < storage::TRADE_PROFITS_MAX,
+            is_complete: trades.len() < storage::TRADE_PROFITS_MAX && days.is_complete,
         }
     }
 }
 
 fn groups(
     trades: &[TradeProfit],
-    key: impl Fn(&TradeProfit) -> (Option<BotId>, Option<Exchange>),
+    days: &EquityDays,
+    key: impl Fn(BotId, Exchange) -> (Option<BotId>, Option<Exchange>),
 ) -> Vec<Group> {
-    let mut groups: BTreeMap<_, Vec<&TradeProfit>> = BTreeMap::new();
+    let mut groups: BTreeMap<_, (Vec<&TradeProfit>, Series)> = BTreeMap::new();
     for trade in trades {
-        groups.entry((key(trade), trade.symbol.quote)).or_default().push(trade);
+        let key = (key(trade.bot_id, trade.exchange), trade.symbol.quote);
+        groups.entry(key).or_default().0.push(trade);
     }
-    let group = |(((bot_id, exchange), currency), trades): (_, Vec<&TradeProfit>)| Group {
+    for point in &days.closes {
+        let key = (key(point.bot_id, point.exchange), point.currency);
+        groups.entry(key).or_default().1.close(point);
+    }
+    for point in &days.flows {
+        let key = (key(point.bot_id, point.exchange), point.currency);
+        groups.entry(key).or_default().1.flow(point);
+    }
+    let group = |(((bot_id, exchange), currency), (trades, series)): (_, (Vec<_>, Series))| Group {
         bot_id,
         exchange,
         currency,
-        statistics: Statistics::of(&trades),
+        statistics: Statistics::of(&trades, &series),
     };
     groups.into_iter().map(group).collect()
 }
@@ -193,7 +187,7 @@ mod tests {
     #[test]
     fn figures_follow_their_definitions() {
         let trades = [trade(30, Some(1)), trade(-10, Some(1)), trade(10, Some(1))];
-        let all = Performance::of(&trades);
+        let all = Performance::of(&trades, &EquityDays::default());
         let statistics = &all.by_currency[0].statistics;
         assert_eq!((statistics.trades, statistics.wins, statistics.losses), (3, 2, 1));
         assert_eq!(statistics.net_profit, Amount::from_int(30));
@@ -207,15 +201,15 @@ mod tests {
 
     #[test]
     fn what_is_undefined_is_null() {
-        let none = Performance::of(&[]);
+        let none = Performance::of(&[], &EquityDays::default());
         assert!(none.by_currency.is_empty());
         assert_eq!(none.reporting.currency, None);
-        let one = Performance::of(&[trade(5, None)]);
+        let one = Performance::of(&[trade(5, None)], &EquityDays::default());
         let statistics = &one.by_currency[0].statistics;
         assert_eq!((statistics.profit_factor, statistics.sqn), (None, None));
-        assert_eq!((statistics.average_loss, statistics.sharpe), (None, None));
+        assert_eq!((statistics.average_loss, statistics.returns.sharpe), (None, None));
         assert_eq!((one.reporting.net_profit, one.reporting.trades_without_rate), (None, 1));
-        let equal = Performance::of(&[trade(5, None), trade(5, None)]);
+        let equal = Performance::of(&[trade(5, None), trade(5, None)], &EquityDays::default());
         assert_eq!(equal.by_currency[0].statistics.sqn, None, "no deviation, no quotient");
     }
 }

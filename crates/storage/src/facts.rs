@@ -7,8 +7,8 @@ use domain::{
     TransferReason,
 };
 use engine::{
-    AccountRecord, BotRecord, DecisionRecord, FeedRecord, Output, PolicyRecord, RefusalRecord,
-    WalletRecord,
+    AccountRecord, BotRecord, DecisionRecord, EquityRecord, FeedRecord, Output, PolicyRecord,
+    RefusalRecord, WalletRecord,
 };
 use rusqlite::{Connection, Result};
 
@@ -60,6 +60,9 @@ const WALLET: &str = "INSERT INTO wallets (account_id, mode, exchange, currency,
     ON CONFLICT (account_id, mode, exchange, currency) DO UPDATE SET
     available = excluded.available, reserved = excluded.reserved, total = excluded.total,
     at = excluded.at";
+// Replaced: a point told twice for one time is the later one.
+const EQUITY: &str = "INSERT OR REPLACE INTO equity (bot_id, at, account_id, mode, exchange,
+    currency, equity, flow) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 const REFUSAL: &str = "INSERT INTO refusals (id, seq, account_id, bot_id, exchange, symbol, side,
     code, refusal, also, policy_version, count, first_at, last_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
@@ -97,6 +100,7 @@ impl<'c> Rows<'c, '_> {
             Output::Fill(fill) => self.fill(fill),
             Output::Transfer(transfer) => self.transfer(transfer),
             Output::Wallet(wallet) => self.wallet(wallet),
+            Output::Equity(point) => self.equity(point),
             Output::Trade(trade) => self.trade(trade),
             Output::Refusal(refusal) => self.refusal(refusal),
             Output::Decision(decision) => self.decision(decision),
@@ -211,6 +215,12 @@ impl<'c> Rows<'c, '_> {
         let row = self.bind(WALLET)?.put(w.account_id.0).word(w.mode).word(w.exchange);
         let row = row.shown(w.currency).shown(w.available).shown(w.reserved);
         row.shown(w.total).shown(w.at).run().map(drop)
+    }
+
+    fn equity(&mut self, e: &EquityRecord) -> Result<()> {
+        let row = self.bind(EQUITY)?.put(e.bot_id.0).shown(e.at).put(e.account_id.0).word(e.mode);
+        let row = row.word(e.exchange).shown(e.currency).shown_or_null(e.equity);
+        row.shown(e.flow).run().map(drop)
     }
 
     fn refusal(&mut self, r: &RefusalRecord) -> Result<()> {

@@ -37,9 +37,10 @@ pub use idempotency::{Claim, IDEMPOTENCY_KEPT, IdempotencyKey};
 pub use lock::LOCK_FILE;
 pub use queue::{COMMIT_ROWS_MAX, QUEUE_ROWS_MAX, Ticket};
 pub use read::{
-    AuditRow, ChainFault, CurrencySum, EventsVerified, FillFilter, LedgerVerified, OrderFilter,
-    OrderRow, PAGE_ROWS_MAX, Page, Paged, PolicyRow, PostingFilter, PostingRow, ReadPool, Realized,
-    RefusalFilter, TRADE_PROFITS_MAX, TradeExplained, TradeFilter, TradeProfit, Unbalanced,
+    AuditRow, ChainFault, CurrencySum, EQUITY_DAYS_MAX, EQUITY_POINTS_MAX, EquityDays,
+    EventsVerified, FillFilter, LedgerVerified, OrderFilter, OrderRow, PAGE_ROWS_MAX, Page, Paged,
+    PolicyRow, PostingFilter, PostingRow, ReadPool, Realized, RefusalFilter, TRADE_PROFITS_MAX,
+    TradeExplained, TradeFilter, TradeProfit, Unbalanced,
 };
 pub use retention::{EVENTS_KEPT, Retained};
 pub use schema::SCHEMA_VERSION;

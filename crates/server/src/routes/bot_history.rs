@@ -9,14 +9,18 @@ use crate::schema;
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
-use domain::{BotId, FillRecord, Trade};
-use engine::DecisionRecord;
+use domain::{BotId, FillRecord, Timestamp, Trade};
 use engine::view::EvaluationView;
-use serde::Serialize;
+use engine::{DecisionRecord, EquityRecord};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use storage::{FillFilter, OrderFilter, OrderRow, Paged, TradeFilter};
+use storage::{EQUITY_POINTS_MAX, FillFilter, OrderFilter, OrderRow, Paged, TradeFilter};
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+/// Points of a bot's equity that are given unasked: a week.
+const POINTS: usize = 2_016;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -89,20 +93,54 @@ async fn decisions(
     Ok(Json(Decisions { stored, evaluations }))
 }
 
-/// Its equity now and at its peak; a series of points is not stored yet.
-#[utoipa::path(get, path = "/api/bots/{id}/equity", tag = "bots", params(("id" = u32, Path)),
-    responses((status = 200, body = schema::Equity)))]
+/// A stretch of a series; without limits its newest points.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Stretch {
+    /// From this time on.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    /// Before this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Timestamp>,
+    /// The newest points of it, at most 10,000; default 2,016 (a week).
+    #[param(minimum = 1, maximum = 10_000)]
+    limit: Option<u32>,
+}
+
+impl Stretch {
+    fn limit(&self) -> Result<usize, Problem> {
+        let limit = self.limit.map_or(POINTS, |limit| limit as usize);
+        if (1..=EQUITY_POINTS_MAX).contains(&limit) {
+            return Ok(limit);
+        }
+        let detail = format!("limit = {limit}: allowed is 1 to {EQUITY_POINTS_MAX}");
+        Err(Problem::bad_request("INVALID_QUERY", detail).with("field", "limit"))
+    }
+}
+
+/// Its equity now, at its peak, and every five minutes, oldest first. `null`: not known. `flow` is
+/// capital given minus returned since the point before.
+#[utoipa::path(get, path = "/api/bots/{id}/equity", tag = "bots",
+    params(("id" = u32, Path), Stretch), responses((status = 200, body = schema::Equity)))]
 async fn equity(
     State(state): State<AppState>,
     scope: Scope,
     Path(id): Path<u32>,
+    Query(stretch): Query<Stretch>,
 ) -> Result<Json<Value>, Problem> {
+    let limit = stretch.limit()?;
     let bot = find(&state, &scope, BotId(id)).await?;
+    let (account, bot_id) = (scope.account, bot.record.id);
+    let points = state
+        .read(move |reader| reader.equity(Some(account), bot_id, stretch.from, stretch.to, limit));
+    let point = |p: EquityRecord| json!({ "at": p.at, "equity": p.equity, "flow": p.flow });
+    let points: Vec<Value> = points.await?.into_iter().map(point).collect();
     Ok(Json(json!({
-        "bot_id": bot.record.id,
-        "points": [],
+        "bot_id": bot_id,
+        "currency": bot.record.config.symbol.quote,
+        "points": points,
         "current": bot.equity,
         "peak": bot.equity_peak,
-        "note": "no series of equity is stored yet",
     })))
 }

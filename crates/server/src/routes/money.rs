@@ -150,7 +150,8 @@ struct PerformanceQuery {
     mode: Option<Mode>,
 }
 
-/// Statistics of closed trades per currency, bot and exchange; undefined is `null`.
+/// Statistics of closed trades and of daily returns per currency, bot and exchange; undefined is
+/// `null` and named.
 #[utoipa::path(get, path = "/api/performance", tag = "money", params(PerformanceQuery),
     responses((status = 200, body = schema::Performance)))]
 async fn performance(
@@ -164,8 +165,12 @@ async fn performance(
     let filter =
         TradeFilter { from, is_paper: Some(mode == Mode::Paper), ..TradeFilter::default() };
     let _turn = state.heavy.acquire().await.map_err(|e| Problem::internal(&e))?;
+    // Returns are of whole UTC days; the first begins at the close of the day before.
+    let days_from = from.map(|from| from.day() - Timestamp::DAY);
     let figures = state.read(move |reader| {
-        reader.trade_profits(Some(account), &filter).map(|trades| Performance::of(&trades))
+        let trades = reader.trade_profits(Some(account), &filter)?;
+        let days = reader.equity_days(account, mode, days_from)?;
+        Ok(Performance::of(&trades, &days))
     });
     let mut json = serde_json::to_value(figures.await?).map_err(|e| Problem::internal(&e))?;
     json["account_id"] = json!(account);

@@ -13,7 +13,8 @@ use engine::view::{
     PortfolioView, PositionView, WalletView,
 };
 use engine::{
-    AccountRecord, BotChange, BotRecord, DecisionRecord, EmergencyRecord, Output, RefusalRecord,
+    AccountRecord, BotChange, BotRecord, DecisionRecord, EmergencyRecord, EquityRecord, Output,
+    RefusalRecord,
 };
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
@@ -181,6 +182,20 @@ fn deposit() -> Transfer {
     }
 }
 
+/// A point of the bot's equity: the first of a day.
+fn point(day: i64, equity: &str, flow: &str) -> Output {
+    Output::Equity(EquityRecord {
+        account_id: AccountId(1),
+        bot_id: BotId(7),
+        mode: Mode::Paper,
+        exchange: Exchange::Luno,
+        currency: "ZAR".parse().unwrap(),
+        equity: Some(equity.parse().unwrap()),
+        flow: flow.parse().unwrap(),
+        at: AT.day() + Span::from_secs(day * 86_400),
+    })
+}
+
 async fn seeded() -> Server {
     let server = Server::start().await;
     let change = BotChange {
@@ -207,6 +222,8 @@ async fn seeded() -> Server {
         Output::Transfer(deposit()),
     ];
     outputs.extend((1..=3).map(|seq| Output::Trade(trade(seq))));
+    let days = [("1000", "1000"), ("1100", "0"), ("1045", "0"), ("1045", "0")];
+    outputs.extend((0..).zip(days).map(|(day, (equity, flow))| point(day, equity, flow)));
     server.commit(outputs).await;
     server
 }
@@ -327,7 +344,17 @@ async fn stored_rows_come_with_their_figures_and_only_to_their_account() {
     assert_eq!(get("/api/ledger").await["items"].as_array().unwrap().len(), 2);
     let performance = get("/api/performance?period=all").await;
     assert_eq!(performance["by_currency"][0]["statistics"]["net_profit"], "-36");
-    assert_eq!(performance["by_currency"][0]["statistics"]["sharpe"], Value::Null);
+    let figures = &performance["by_bot"][0]["statistics"];
+    assert_eq!(figures, &performance["by_currency"][0]["statistics"]);
+    assert_eq!((&figures["days"], &figures["days_unknown"]), (&json!(4), &json!(0)));
+    assert_eq!(figures["max_drawdown"], "55");
+    for (name, expected) in [("total_return", 0.045), ("max_drawdown_percent", 5.0)] {
+        let found = figures[name].as_f64().unwrap();
+        assert!((found - expected).abs() < 1e-9, "{name} = {found}");
+    }
+    assert_eq!(figures["undefined"], json!([]));
+    let day = get("/api/performance?period=day").await;
+    assert_eq!(day["by_currency"], json!([]), "nothing that old");
 
     let admin = Some(server.admin.as_str());
     let body = json!({ "name": "other", "role": "trader", "account_id": 2 });

@@ -1,11 +1,13 @@
 //! Queries on read-only connections. They block: call them where blocking is allowed.
 
+mod equity;
 mod explain;
 mod list;
 mod lists;
 mod rows;
 mod verify;
 
+pub use equity::{EQUITY_DAYS_MAX, EQUITY_POINTS_MAX, EquityDays};
 pub use explain::TradeExplained;
 pub use list::{Page, Paged};
 pub use lists::{

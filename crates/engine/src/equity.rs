@@ -1,0 +1,69 @@
+//! The series of each bot's equity: every five minutes, and wherever its capital moves.
+
+use crate::output::{EquityRecord, Output};
+use crate::shard::{Shard, World};
+use domain::{Amount, Lifecycle, Span, Timestamp};
+
+/// Between two points: 288 a day show a day's shape and are few enough to be kept for ever.
+const SAMPLING: Span = Span::from_secs(300);
+
+/// The finest time that the store keeps apart.
+const TICK: Span = Span(1_000);
+
+impl Shard {
+    /// A point of every bot that has capital, once in five minutes.
+    ///
+    /// Its time is on the grid, so that points of many bots add up. A bot that was funded since
+    /// the grid's time has its first point already, at a later time.
+    pub(crate) fn sample_equity(&mut self, world: &World<'_>, out: &mut Vec<Output>) {
+        let at = world.now.floor(SAMPLING);
+        if at <= self.sampled_at {
+            return;
+        }
+        self.sampled_at = at;
+        // Stored with the account, so that a restart goes on as if there had been none.
+        self.is_dirty = true;
+        for slot in 0..self.bots.len() {
+            let bot = &self.bots[slot];
+            let has_capital = bot.funded_at.is_some_and(|funded_at| funded_at < at);
+            if has_capital && bot.record.lifecycle != Lifecycle::Retired {
+                out.push(self.point(slot, Amount::ZERO, at, world));
+            }
+        }
+    }
+
+    /// The first point: its capital came.
+    pub(crate) fn equity_funded(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
+        let capital = self.bots[slot].config().capital;
+        self.bots[slot].funded_at = Some(world.now);
+        out.push(self.point(slot, capital, world.now, world));
+    }
+
+    /// The last point: its capital went back.
+    pub(crate) fn equity_returned(
+        &self,
+        slot: usize,
+        returned: Amount,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(funded_at) = self.bots[slot].funded_at else { return };
+        // A print fetched late acts in the past: the last point stays the last, on its own.
+        let at = world.now.max(self.sampled_at).max(funded_at + TICK);
+        out.push(self.point(slot, -returned, at, world));
+    }
+
+    fn point(&self, slot: usize, flow: Amount, at: Timestamp, world: &World<'_>) -> Output {
+        let bot = &self.bots[slot];
+        Output::Equity(EquityRecord {
+            account_id: bot.record.account_id,
+            bot_id: bot.record.id,
+            mode: bot.books.mode,
+            exchange: bot.books.exchange,
+            currency: bot.books.symbol.quote,
+            equity: self.equity(slot, world),
+            flow,
+            at,
+        })
+    }
+}

@@ -13,6 +13,7 @@ mod decide;
 mod engine;
 mod equity;
 mod exits;
+mod fills;
 mod guard;
 mod input;
 mod markets;

@@ -1,8 +1,9 @@
-//! `cargo xtask test | lint | rules | arrows | docs`: the one place that knows how the workspace is
-//! checked. The continuous integration calls `test` and nothing else.
+//! `cargo xtask test | lint | rules | arrows | http | docs`: the one place that knows how the
+//! workspace is checked. The continuous integration calls `test` and nothing else.
 
 mod arrows;
 mod flags;
+mod http;
 mod rules;
 mod source;
 mod steps;
@@ -16,6 +17,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   lint    rules, format and lints only
   rules   what is read from the tree alone, in a second
   arrows  which room may use which, read from the manifests
+  http    the demo's HTTP against its own description, by schemathesis
   docs    write the tables of docs/ anew";
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         ["lint"] => steps::lint(&root, &mut report),
         ["rules"] => steps::rules(&root, &mut report),
         ["arrows"] => report.check("arrows", arrows::check(&root)),
+        ["http"] => steps::http(&root, &mut report),
         ["docs"] => steps::docs(&root, &mut report),
         _ => {
             eprintln!("{USAGE}");

@@ -1,6 +1,6 @@
 //! The steps of a test run, and the sum of what they found.
 
-use crate::{arrows, flags, rules};
+use crate::{arrows, flags, http, rules};
 use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -100,10 +100,19 @@ pub(crate) fn test(root: &Path, report: &mut Report) {
         let run = ["test", "--workspace", "--locked", "--no-fail-fast"];
         report.tests("tests", &mut cargo(root, &run));
     }
+    http(root, report);
     if root.join("web/package.json").is_file() {
         report.check("chromium", chromium().err().into_iter().collect());
     }
     recorded_data(root);
+}
+
+/// The built binary's HTTP against its description, where the tool can be had.
+pub(crate) fn http(root: &Path, report: &mut Report) {
+    match http::check(root) {
+        Some(wrong) => report.check("HTTP against its description", wrong),
+        None => println!("HTTP against its description: SKIPPED, pip cannot install schemathesis"),
+    }
 }
 
 /// Tests of recorded data skip themselves without it; the reader of the sum should know.

@@ -1,6 +1,6 @@
 //! A plain client of the sandbox that writes down what its market shows, to hold fills against.
 
-use crate::harness::client;
+use crate::harness::{PATIENCE, client, until};
 use domain::{Amount, Timestamp};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
@@ -62,7 +62,13 @@ impl Witness {
     }
 
     /// Every fill lies in the shown book and is no better than what was shown.
-    pub(crate) fn judge(&self, fills: &[Value]) {
+    pub(crate) async fn judge(&self, fills: &[Value]) {
+        // What was shown just after the last fill is part of it.
+        let seen = self.looks.lock().unwrap().len();
+        until("two more looks", PATIENCE, || async {
+            (self.looks.lock().unwrap().len() >= seen + 2).then_some(())
+        })
+        .await;
         let looks = self.looks.lock().unwrap();
         for fill in fills {
             let at: Timestamp = serde_json::from_value(fill["at"].clone()).unwrap();

@@ -15,7 +15,7 @@ fn latest_trade(place: &Place) -> Option<Vec<(String, Cell)>> {
     let connection =
         Connection::open_with_flags(place.database(), OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
     let mut statement = connection.prepare(LATEST).ok()?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([]).ok()?;
     let row = rows.next().ok()??;
     Some(names.into_iter().enumerate().map(|(i, name)| (name, row.get(i).unwrap())).collect())

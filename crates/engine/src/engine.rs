@@ -222,6 +222,9 @@ impl Engine {
             if self.markets.get(id).next_deadline(clock) <= now {
                 self.markets.get_mut(id).on_time(now, clock, &mut change);
             }
+            if now >= self.next_supervision {
+                self.markets.get_mut(id).give_up_overdue(now, &mut change);
+            }
             for account in 0..self.shards.len() {
                 if self.shards[account].has_interest(id) {
                     self.with_shard(account, now, |shard, world| {

@@ -58,7 +58,10 @@ impl Shard {
         step: impl FnOnce(&mut simulator::Venue, &simulator::MarketState<'_>, &mut Vec<SimEvent>),
     ) {
         let Some(Some(interest)) = self.interests.get_mut(id.0 as usize) else { return };
-        if interest.venue.is_idle() && interest.venue.has_taken_nothing() {
+        // After a restart nothing is answered before its bots are back: an answer without its bot
+        // would be lost.
+        let is_awake = !interest.bots.is_empty();
+        if !is_awake || (interest.venue.is_idle() && interest.venue.has_taken_nothing()) {
             return;
         }
         let market = world.markets.get(id);

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 
+/// A connector fetches missing prints within seconds; after this they are not waited for.
+const REPAIR_TIME: Span = Span::from_secs(20);
 /// Bars kept for pages and for indicators that come late.
 const BARS_KEPT: usize = 1_000;
 
@@ -150,6 +152,7 @@ impl Market {
             prints: 0,
             last_quote: None,
             series: Vec::new(),
+            missing_since: None,
             has_timed_bars: false,
             is_dirty: true,
         }
@@ -237,9 +240,32 @@ impl Market {
             MarketEvent::Gap { from } => {
                 for series in &mut self.series {
                     series.builder.lost(*from, now);
-                    series.builder.give_up(&mut |_| {});
+                }
+                self.give_up(change);
+            }
+        }
+    }
+
+    /// Missing prints will not come any more: their bars are dropped, those behind them go on.
+    fn give_up(&mut self, change: &mut Change) {
+        self.missing_since = None;
+        for (i, series) in self.series.iter_mut().enumerate() {
+            let mut closed: SmallVec<[Bar; 2]> = SmallVec::new();
+            series.builder.give_up(&mut |bar| closed.push(bar));
+            for bar in closed {
+                if series.close(bar) {
+                    change.closed.push((i, bar));
                 }
             }
+        }
+    }
+
+    /// Looked at now and then: a repair that never ends must not silence the bots for ever.
+    pub(crate) fn give_up_overdue(&mut self, now: Timestamp, change: &mut Change) {
+        if !self.series.iter().any(|s| s.builder.missing().next().is_some()) {
+            self.missing_since = None;
+        } else if now - *self.missing_since.get_or_insert(now) >= REPAIR_TIME {
+            self.give_up(change);
         }
     }
 

@@ -1,7 +1,7 @@
 //! End-to-end: the built program as its own process, against local exchange servers that speak the
 //! real protocols. Everything is seen from outside: exit codes, files, log lines, HTTP, the store.
 
-// All of this crate is tests: what is missing shall fail them.
+// Helpers of tests are tests: what is not there fails them.
 #![allow(clippy::unwrap_used)]
 
 mod demo;

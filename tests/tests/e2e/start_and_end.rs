@@ -30,11 +30,12 @@ async fn signals_end_it_in_time_and_a_second_process_is_refused_by_name() {
     }
 }
 
+/// What is wrong with the store, and how it comes so.
+type Spoil = (&'static str, fn(&Place));
+
 #[test]
 fn a_store_that_cannot_be_used_is_named_and_nothing_starts() {
-    /// What is broken, and how.
-    type Case = (&'static str, fn(&Place));
-    let cases: [Case; 4] = [
+    let cases: [Spoil; 4] = [
         ("the data directory is a file", |p| fs::write(p.data(), "no directory").unwrap()),
         ("the database is a directory", |p| fs::create_dir_all(p.database()).unwrap()),
         ("the database is no database", |p| {

@@ -267,7 +267,6 @@ CREATE TABLE equity (
   flow       TEXT NOT NULL CHECK (flow <> ''),
   PRIMARY KEY (bot_id, at)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX equity_account ON equity (account_id, at);
 CREATE INDEX equity_flows ON equity (account_id, at) WHERE flow <> '0';
 
 CREATE TABLE feeds (

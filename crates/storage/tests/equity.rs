@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{amount, at, batch, open};
+use common::{amount, at, batch, bot, bot_change, open};
 use domain::{AccountId, Amount, BotId, Exchange, Mode, Span, Timestamp};
 use engine::{EquityRecord, Output};
 use storage::Store;
@@ -27,7 +27,8 @@ fn point(bot: u32, seconds: i64, equity: Option<&str>, flow: &str) -> EquityReco
 fn stored(points: &[EquityRecord]) -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let outputs = points.iter().cloned().map(Output::Equity).collect();
+    let bots = [7, 8].map(|id| bot_change(bot(1, id), None)).into_iter();
+    let outputs = bots.chain(points.iter().cloned().map(Output::Equity)).collect();
     store.commit(batch(outputs)).unwrap().wait().unwrap();
     (dir, store)
 }

@@ -52,25 +52,36 @@ impl ReadPool {
         mode: Mode,
         from: Option<Timestamp>,
     ) -> Result<EquityDays, StoreError> {
-        let query = |select: &str| -> Result<Query, StoreError> {
-            let query = Query::new(select).and("account_id = ?", Some(account.0));
-            Ok(query.and("+mode = ?", Some(word(mode)?)).between("at", from, None))
+        let query = |select: &str, at| -> Result<Query, StoreError> {
+            Ok(Query::new(select).and("+mode = ?", Some(word(mode)?)).between(at, from, None))
         };
-        // SQLite takes the other columns from the row that has the maximum.
-        let days = query(
-            "SELECT bot_id, account_id, mode, exchange, currency, equity, flow,
-            max(at) AS at FROM equity",
-        )?;
-        // Of a bot and day without any known point there is no row: the day is not known.
-        let days = days.always("equity IS NOT NULL GROUP BY bot_id, substr(at, 1, 10)");
-        let flows = query("SELECT * FROM equity")?.always("flow <> '0'");
-        let mut closes = self.up_to(days, "at DESC, bot_id", EQUITY_DAYS_MAX, point)?;
+        let days = query(&closes_of(account, from), "e.at")?;
+        let flows = query("SELECT * FROM equity", "at")?.and("account_id = ?", Some(account.0));
+        let flows = flows.always("flow <> '0'");
+        let by = "e.at DESC, e.bot_id";
+        let mut closes = self.up_to(days, by, EQUITY_DAYS_MAX, point)?;
         let mut flows = self.up_to(flows, "at DESC, bot_id", EQUITY_DAYS_MAX, point)?;
         closes.reverse();
         flows.reverse();
         let is_complete = closes.len().max(flows.len()) < EQUITY_DAYS_MAX;
         Ok(EquityDays { closes, flows, is_complete })
     }
+}
+
+/// From each bot's last known point to the last one before that point's day, and so on: one seek a
+/// day, where grouping would read all 288 points of it.
+fn closes_of(account: AccountId, from: Option<Timestamp>) -> String {
+    let last = "SELECT at FROM equity WHERE equity IS NOT NULL AND bot_id =";
+    let (account, from) = (account.0, from.map(|at| at.to_string()).unwrap_or_default());
+    format!(
+        "WITH RECURSIVE days (bot, at) AS (
+            SELECT id, ({last} bots.id ORDER BY at DESC LIMIT 1) FROM bots
+            WHERE account_id = {account}
+            UNION ALL
+            SELECT bot, ({last} bot AND at < substr(days.at, 1, 10) ORDER BY at DESC LIMIT 1)
+            FROM days WHERE days.at >= '{from}')
+        SELECT e.* FROM days JOIN equity e ON e.bot_id = days.bot AND e.at = days.at"
+    )
 }
 
 fn point(c: &Cells<'_>) -> Result<EquityRecord, StoreError> {

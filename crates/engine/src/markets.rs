@@ -108,6 +108,9 @@ pub(crate) struct Market {
     /// Best bid and ask when last both were known.
     pub(crate) last_quote: Option<(Price, Price, Timestamp)>,
     pub(crate) series: Vec<Series>,
+    /// Since when bars wait for prints that are missing.
+    #[serde(skip)]
+    missing_since: Option<Timestamp>,
     /// Some of its bars close by the clock.
     pub(crate) has_timed_bars: bool,
     #[serde(skip)]

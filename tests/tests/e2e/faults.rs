@@ -142,7 +142,6 @@ async fn faults_of_the_streams_are_seen_survived_and_never_traded_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "open fault: after some stream faults the feed is fresh and no bar of 1s closes any more"]
 async fn trading_goes_on_after_faults_of_the_streams() {
     stream_faults(true).await;
 }

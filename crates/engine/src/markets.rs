@@ -20,9 +20,8 @@ const BARS_KEPT: usize = 1_000;
 pub(crate) struct Series {
     pub(crate) timeframe: Timeframe,
     builder: BarBuilder,
-    /// Not stored: after a restart they are warmed from history, the time of the stop included.
-    #[serde(skip)]
     pub(crate) indicators: IndicatorSet,
+    /// Not stored: history tells them again.
     #[serde(skip)]
     pub(crate) bars: VecDeque<Bar>,
     /// Until history was delivered, live bars wait, so that indicators see bars in order.
@@ -77,9 +76,13 @@ impl Series {
         }
     }
 
-    /// After a restart history comes first.
+    /// After a restart bars are missing: history comes first and warms the indicators anew, the
+    /// time of the stop included. Single prints have no history: theirs go on as they were.
     pub(crate) fn reawait(&mut self) {
         self.awaits_history = self.timeframe != Timeframe::Trade;
+        if self.awaits_history {
+            self.indicators = IndicatorSet::default();
+        }
     }
 
     pub(crate) fn open_bar(&self) -> Option<Bar> {

@@ -168,7 +168,7 @@ async fn clock_offset_moves_every_time_of_one_exchange() {
 async fn faults_are_switched_over_http() {
     let sandbox = sandbox().await;
     let control = sandbox.control_url();
-    let http = reqwest::Client::new();
+    let http = common::client();
     let post = async |body: &'static str| {
         let sent = http.post(format!("{control}/faults")).body(body).send().await.unwrap();
         sent.status().as_u16()

@@ -87,7 +87,7 @@ async fn unknown_symbols_are_acknowledged_and_bad_requests_refused() {
 async fn the_classic_socket_wants_its_token_and_sends_level2_in_sequence() {
     let sandbox = sandbox().await;
     let rest = sandbox.urls(Exchange::Kucoin).rest_url;
-    let bullet: Value = reqwest::Client::new()
+    let bullet: Value = common::client()
         .post(format!("{rest}/api/v1/bullet-public"))
         .send()
         .await

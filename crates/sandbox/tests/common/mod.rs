@@ -76,10 +76,14 @@ impl Client {
     }
 }
 
-pub(crate) async fn get(url: &str) -> (u16, reqwest::header::HeaderMap, String) {
-    // Plain HTTP, but the client wants to know its TLS provider all the same.
+/// Plain HTTP, but the client wants to know its TLS provider all the same.
+pub(crate) fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let response = reqwest::get(url).await.unwrap();
+    reqwest::Client::new()
+}
+
+pub(crate) async fn get(url: &str) -> (u16, reqwest::header::HeaderMap, String) {
+    let response = client().get(url).send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     (status, headers, response.text().await.unwrap())
 }

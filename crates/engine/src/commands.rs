@@ -78,7 +78,7 @@ impl Engine {
                 let (account, slot) = self.find(scope, *bot).ok_or_else(|| not_found("bot"))?;
                 self.on_bot(account, slot, envelope, now, out)
             }
-            Command::CancelOrder(order) => self.cancel_order(scope, *order, now, out),
+            Command::CancelOrder(order) => self.cancel_order(scope, *order, now),
             Command::CreateBot { bot, start } => {
                 let account = self.account_of(scope)?;
                 self.create_bot(account, bot, *start, actor, now, out)
@@ -122,14 +122,7 @@ impl Engine {
         Ok(Reply::Account(id))
     }
 
-    fn cancel_order(
-        &mut self,
-        scope: Option<AccountId>,
-        order: OrderId,
-        now: Timestamp,
-        out: &mut Vec<Output>,
-    ) -> Answer {
-        let _ = out;
+    fn cancel_order(&mut self, scope: Option<AccountId>, order: OrderId, now: Timestamp) -> Answer {
         let (account, slot) = self.find(scope, order.bot).ok_or_else(|| not_found("order"))?;
         if !self.shards[account].bots[slot].open.iter().any(|o| o.id == order) {
             return Err(not_found("open order"));

@@ -171,7 +171,7 @@ impl Shard {
         };
         let wanted = crate::orders::Wanted {
             side: Side::Sell,
-            kind: self.exit_kind(slot, id, world),
+            kind: self.exit_kind(id, world),
             time_in_force: TimeInForce::Gtc,
             quantity: quantity.min(market.instrument.on_lot(maximum)),
             purpose: OrderPurpose::Exit(reason),
@@ -194,8 +194,7 @@ impl Shard {
     }
 
     /// At the market; outside the spread collar as a limit at the collar, to be re-priced.
-    fn exit_kind(&self, slot: usize, id: InstrumentId, world: &World<'_>) -> OrderKind {
-        let _ = slot;
+    fn exit_kind(&self, id: InstrumentId, world: &World<'_>) -> OrderKind {
         let market = world.markets.get(id);
         let collar_bp = i64::from(self.policy(world).1.spread_collar_bp);
         let is_wide = market.book.spread_bp().is_some_and(|bp| bp > collar_bp as f64);

@@ -146,8 +146,7 @@ impl Triggers {
         }
         self.raise(bid);
         let mut fired = Vec::new();
-        for (price, reason, owner) in self.falling.iter().rev().take_while(|t| t.0 >= bid) {
-            let _ = price;
+        for (_, reason, owner) in self.falling.iter().rev().take_while(|t| t.0 >= bid) {
             fired.push((*owner, *reason));
         }
         for (_, reason, owner) in self.rising.iter().take_while(|t| t.0 <= bid) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A room and the rooms it may use, also in its own tests.
-const TABLE: [(&str, &[&str]); 12] = [
+const TABLE: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("market", &["domain"]),
     ("strategy", &["domain", "market"]),
@@ -16,9 +16,14 @@ const TABLE: [(&str, &[&str]); 12] = [
     // Judges the simulator, so it must never share its code.
     ("sandbox", &["domain", "market", "exchanges"]),
     ("storage", &["domain", "ledger", "engine"]),
+    ("backtest", DRIVEN),
     ("server", &["domain", "market", "strategy", "ledger", "risk", "engine", "storage"]),
     ("amarktai", EVERYTHING),
 ];
+
+/// The core, and the codecs that recordings are read with.
+const DRIVEN: &[&str] =
+    &["domain", "market", "strategy", "ledger", "risk", "simulator", "engine", "exchanges"];
 
 const EVERYTHING: &[&str] = &[
     "domain",
@@ -31,6 +36,7 @@ const EVERYTHING: &[&str] = &[
     "exchanges",
     "sandbox",
     "storage",
+    "backtest",
     "server",
 ];
 

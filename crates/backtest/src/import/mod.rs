@@ -5,6 +5,7 @@
 
 mod bars;
 mod freqtrade;
+mod growing;
 mod lines;
 mod place;
 mod prints;
@@ -12,11 +13,12 @@ mod row;
 mod survey;
 mod table;
 
+pub use growing::{Growing, Stretch};
 pub use place::{Place, Written};
 
 use crate::recorded::{Source, TapeError};
 use crate::tape::{EXTENSION, assumed_instrument, useless};
-use domain::{Exchange, Symbol, Timeframe, Timestamp};
+use domain::{Exchange, Instrument, Round, Symbol, Timeframe, Timestamp};
 use row::{Row, What};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -79,13 +81,25 @@ pub fn import(files: &[PathBuf], order: &Order, place: &Place) -> Result<Written
         return Err(useless(&other.path, "candles and trades are two imports").into());
     }
     let price = surveys.iter().map(|s| s.price_places).max().unwrap_or_default();
-    let quantity = surveys.iter().map(|s| s.quantity_places).max().unwrap_or_default();
+    let quantity = quantity_places(&surveys);
     let instrument = assumed_instrument(order.exchange, order.symbol, price, quantity);
-    if first.is_bars {
+    if surveys[0].is_bars {
         bars::import(&surveys, instrument, order, place)
     } else {
         prints::import(&surveys, instrument, order, place)
     }
+}
+
+/// The places that quantities need, less those for which the largest one leaves no room: volumes
+/// in quote currency with noise in their last places are cut there.
+fn quantity_places(surveys: &[Survey]) -> u8 {
+    let needed = surveys.iter().map(|s| s.quantity_places).max().unwrap_or_default();
+    let most = surveys.iter().map(|s| s.most_quantity).max().unwrap_or_default();
+    let fits = |places: &u8| {
+        let scaled = most.to_scaled(Instrument::scale_for(*places), Round::Up);
+        scaled.is_some_and(|v| v <= i64::MAX / 4)
+    };
+    (0..=needed).rev().find(fits).unwrap_or_default()
 }
 
 /// Copies any recording into a tape of ours, instruments and all.

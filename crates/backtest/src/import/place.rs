@@ -122,3 +122,32 @@ pub(crate) fn publish(
 fn stamp(at: Timestamp) -> String {
     at.to_string().chars().take(23).filter(|c| c.is_ascii_alphanumeric()).collect()
 }
+
+/// The time that a tape's name tells of.
+pub(crate) fn unstamp(path: &Path) -> Option<(Timestamp, Timestamp)> {
+    let name = path.file_stem()?.to_str()?;
+    let (from, until) = name.split_once('_')?;
+    Some((instant(from)?, instant(until)?))
+}
+
+fn instant(stamp: &str) -> Option<Timestamp> {
+    let (date, time) = stamp.split_once('T')?;
+    let part = |text: &str, range: std::ops::Range<usize>| text.get(range).map(str::to_owned);
+    let (year, month, day) = (part(date, 0..4)?, part(date, 4..6)?, part(date, 6..8)?);
+    let (hour, minute, second) = (part(time, 0..2)?, part(time, 2..4)?, part(time, 4..6)?);
+    let millis = part(time, 6..9)?;
+    Timestamp::parse(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}.{millis}Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_of_its_time() {
+        let at = Timestamp::parse("2024-08-08T23:54:13.937Z").unwrap();
+        assert_eq!(stamp(at), "20240808T235413937");
+        assert_eq!(instant(&stamp(at)), Some(at));
+        assert_eq!(unstamp(Path::new("00000001.tape")), None);
+    }
+}

@@ -17,6 +17,7 @@ pub(crate) struct Survey {
     pub(crate) first_at: Timestamp,
     pub(crate) price_places: u8,
     pub(crate) quantity_places: u8,
+    pub(crate) most_quantity: Amount,
     /// What was odd and let pass.
     pub(crate) notes: Vec<String>,
 }
@@ -86,11 +87,13 @@ impl Judge<'_> {
             first_at: at,
             price_places: 0,
             quantity_places: 0,
+            most_quantity: Amount::ZERO,
             notes: Vec::new(),
         });
         state.rows += 1;
         state.first_at = state.first_at.min(at);
         state.quantity_places = places(quantity, state.quantity_places);
+        state.most_quantity = state.most_quantity.max(quantity);
         let prices: &[Amount] = match &row.what {
             What::Bar(bar) => &bar.prices,
             What::Print(print) => std::slice::from_ref(&print.price),

@@ -37,7 +37,7 @@ pub(crate) fn print(id: u64, at_ms: i64) -> Print {
         id,
         price: Price(6_000_000_000_000 + (id as i64 * 7_919) % 100_000),
         quantity: Quantity(1_000 + (id as i64 * 104_729) % 5_000_000),
-        taker_side: if id % 3 == 0 { Side::Sell } else { Side::Buy },
+        taker_side: if id.is_multiple_of(3) { Side::Sell } else { Side::Buy },
         at: Timestamp(at_ms * 1_000_000),
         backfilled: false,
     }

@@ -3,7 +3,6 @@
 use domain::{
     Amount, Bar, BookUpdate, Currency, DataGrade, Exchange, FeedState, Instrument, InstrumentId,
     Level, MarketEvent, Price, Print, Quantity, Round, Side, Span, Symbol, Timeframe, Timestamp,
-    Touch,
 };
 use market::{BarBuilder, Book, IndicatorSet, PrintIds};
 use serde::{Deserialize, Serialize};
@@ -337,7 +336,7 @@ impl Market {
         }
         bid.quantity = bid.quantity.max(Quantity(1));
         ask.quantity = ask.quantity.max(Quantity(1));
-        self.book.apply_touch(&Touch { update_id: self.book.update_id() + 1, bid, ask });
+        self.book.lay_touch(bid, ask);
     }
 
     /// Prints that came after their bar was closed.

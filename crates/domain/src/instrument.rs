@@ -30,6 +30,9 @@ pub struct PercentBand {
     pub ask_up: Rate,
     /// Lowest sell price / reference.
     pub ask_down: Rate,
+    /// The reference is the average over so many minutes; 0: the last price.
+    #[serde(default)]
+    pub average_minutes: u8,
 }
 
 /// What the exchange charges here, and in what.

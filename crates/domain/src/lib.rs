@@ -8,6 +8,7 @@
 
 mod bot;
 mod event;
+mod filters;
 mod ids;
 mod instrument;
 mod ledger;
@@ -25,6 +26,7 @@ pub use bot::{
     StrategyConfig, StrategyKind,
 };
 pub use event::{Alert, EventKind, FeedGrade, FeedState};
+pub use filters::Misfit;
 pub use ids::{AccountId, BotId, FillId, InstrumentId, OrderId, TradeId};
 pub use instrument::{FeeSchedule, Instrument, InstrumentStatus, PercentBand};
 pub use ledger::{Book, LedgerAccount, Posting, Transfer, TransferReason};

@@ -5,7 +5,7 @@ use domain::{
     Level, MarketEvent, Price, Print, Quantity, Round, Side, Span, Symbol, Timeframe, Timestamp,
     Touch,
 };
-use market::{BarBuilder, Book, IndicatorSet, PrintIds};
+use market::{Average, BarBuilder, Book, IndicatorSet, PrintIds};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
@@ -106,6 +106,9 @@ pub(crate) struct Market {
     #[serde(skip)]
     pub(crate) requested_at: Option<Timestamp>,
     pub(crate) last_print: Option<Print>,
+    /// Kept where a filter is relative to it.
+    #[serde(default)]
+    pub(crate) average: Option<Average>,
     pub(crate) last_event_at: Option<Timestamp>,
     pub(crate) prints: u64,
     /// Best bid and ask when last both were known.
@@ -118,6 +121,12 @@ pub(crate) struct Market {
     pub(crate) has_timed_bars: bool,
     #[serde(skip)]
     pub(crate) is_dirty: bool,
+}
+
+/// The average that the instrument's percent band is relative to, empty.
+fn average_of(instrument: &Instrument) -> Option<Average> {
+    let minutes = instrument.percent_band.as_ref()?.average_minutes;
+    (minutes > 0).then(|| Average::over(minutes))
 }
 
 fn starting() -> FeedState {
@@ -147,6 +156,7 @@ impl Change {
 impl Market {
     fn new(instrument: Instrument) -> Self {
         Self {
+            average: average_of(&instrument),
             instrument,
             feed: starting(),
             grade: DataGrade::L2Trades,
@@ -162,6 +172,21 @@ impl Market {
             has_timed_bars: false,
             is_dirty: true,
         }
+    }
+
+    /// Its filters, fees or status are now these.
+    fn change(&mut self, instrument: &Instrument) {
+        self.is_dirty |= self.instrument != *instrument;
+        let average = average_of(instrument);
+        if self.average.as_ref().map(Average::minutes) != average.as_ref().map(Average::minutes) {
+            self.average = average;
+        }
+        self.instrument = instrument.clone();
+    }
+
+    /// What the exchange measures prices of orders against.
+    pub(crate) fn reference(&self, now: Timestamp) -> Option<Price> {
+        market::reference(self.average.as_ref(), self.last_print.map(|p| p.price), &self.book, now)
     }
 
     /// May its prices be used?
@@ -285,6 +310,9 @@ impl Market {
 
     fn on_print(&mut self, print: &Print, change: &mut Change) {
         self.prints += 1;
+        if let Some(average) = &mut self.average {
+            average.add(print);
+        }
         change.is_backfill = print.backfilled;
         for (i, series) in self.series.iter_mut().enumerate() {
             if series.timeframe == Timeframe::Trade {
@@ -388,8 +416,7 @@ impl Markets {
         match self.id(instrument.exchange, instrument.symbol) {
             Some(id) => {
                 let market = self.get_mut(id);
-                market.is_dirty |= market.instrument != *instrument;
-                market.instrument = instrument.clone();
+                market.change(instrument);
                 id
             }
             None => {

@@ -169,6 +169,9 @@ pub(crate) fn refusal_figures(refusal: &domain::Refusal) -> String {
         R::LotSize { quantity, lot_size, minimum, maximum } => {
             format!("quantity {quantity} against lot {lot_size}, {minimum} to {maximum}")
         }
+        R::PercentPrice { price, lowest, highest } => {
+            format!("price {price} outside the exchange's {lowest} to {highest}")
+        }
         R::MaxOpenOrders { open, maximum } => format!("{open} open orders of {maximum}"),
         R::OrderTooLarge { notional, maximum } => format!("order {notional} > {maximum}"),
         R::PriceCollar { price, limit } => format!("price {price} beyond {limit}"),

@@ -287,6 +287,8 @@ pub(crate) fn state_of<'a>(market: &'a Market, clock: Clock) -> MarketState<'a> 
         book: &market.book,
         is_valid: market.is_valid(),
         grade: market.grade,
+        last_price: market.last_print.map(|p| p.price),
+        average: market.average.as_ref(),
         requested_at: market.requested_at,
         clock_upper: clock.upper,
     }

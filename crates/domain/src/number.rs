@@ -28,7 +28,7 @@ pub enum Round {
 }
 
 impl Round {
-    fn div(self, numerator: i128, denominator: i128) -> i128 {
+    pub(crate) fn div(self, numerator: i128, denominator: i128) -> i128 {
         let floor = numerator.div_euclid(denominator);
         match self {
             Self::Down => floor,

@@ -1,9 +1,10 @@
 //! Markets as the core knows them: one writer, read by every account.
 
+use crate::rates::ImportedRates;
 use domain::{
-    Amount, Bar, BookUpdate, Currency, DataGrade, Exchange, FeedState, Instrument, InstrumentId,
-    Level, MarketEvent, Price, Print, Quantity, Round, Side, Span, Symbol, Timeframe, Timestamp,
-    Touch,
+    Amount, Bar, BookUpdate, DataGrade, Exchange, FeedState, Instrument, InstrumentId,
+    InstrumentStatus, Level, MarketEvent, Price, Print, Quantity, Round, Side, Span, Symbol,
+    Timeframe, Timestamp, Touch,
 };
 use market::{Average, BarBuilder, Book, IndicatorSet, PrintIds};
 use serde::{Deserialize, Serialize};
@@ -176,12 +177,22 @@ impl Market {
 
     /// Its filters, fees or status are now these.
     fn change(&mut self, instrument: &Instrument) {
-        self.is_dirty |= self.instrument != *instrument;
-        let average = average_of(instrument);
+        let i = &self.instrument;
+        // What is known here stays at its scale. A step too fine for it cannot be priced: that is
+        // a halt until the books are empty and the market is made anew.
+        let changed = instrument.at_scales(i.price_scale, i.quantity_scale).unwrap_or_else(|| {
+            let status = match instrument.status {
+                InstrumentStatus::Delisted => InstrumentStatus::Delisted,
+                _ => InstrumentStatus::Halted,
+            };
+            Instrument { status, ..i.clone() }
+        });
+        self.is_dirty |= self.instrument != changed;
+        let average = average_of(&changed);
         if self.average.as_ref().map(Average::minutes) != average.as_ref().map(Average::minutes) {
             self.average = average;
         }
-        self.instrument = instrument.clone();
+        self.instrument = changed;
     }
 
     /// What the exchange measures prices of orders against.
@@ -200,7 +211,7 @@ impl Market {
         Some(self.halfway(bid.price, ask.price))
     }
 
-    fn halfway(&self, bid: Price, ask: Price) -> Amount {
+    pub(crate) fn halfway(&self, bid: Price, ask: Price) -> Amount {
         let sum = i128::from(bid.0) + i128::from(ask.0);
         let doubled = Amount::from_scaled(sum, self.instrument.price_scale, Round::Down);
         doubled.part(1, 2, Round::Down)
@@ -391,6 +402,8 @@ pub(crate) struct Clock {
 pub(crate) struct Markets {
     pub(crate) all: Vec<Market>,
     pub(crate) clocks: [Clock; 3],
+    /// Rates that were imported.
+    pub(crate) imported: ImportedRates,
 }
 
 impl Markets {
@@ -424,26 +437,5 @@ impl Markets {
                 InstrumentId(self.all.len() as u32 - 1)
             }
         }
-    }
-
-    /// What one unit of `from` is worth in `to`, where it was seen and how old that is: the mid of
-    /// a market of the two, Luno's first.
-    pub(crate) fn rate(
-        &self,
-        from: Currency,
-        to: Currency,
-        now: Timestamp,
-    ) -> Option<(Amount, String, i64)> {
-        if from == to {
-            return Some((Amount::ONE, "same currency".to_owned(), 0));
-        }
-        let symbol = Symbol { base: from, quote: to };
-        let order = [Exchange::Luno, Exchange::Binance, Exchange::Kucoin];
-        order.into_iter().find_map(|exchange| {
-            let market = self.get(self.id(exchange, symbol)?);
-            let (bid, ask, at) = market.last_quote?;
-            let mid = market.halfway(bid, ask);
-            Some((mid, format!("{exchange} {symbol} mid"), (now - at).as_secs()))
-        })
     }
 }

@@ -10,6 +10,7 @@ mod binary;
 mod bot;
 mod divide;
 mod event;
+mod filters;
 mod ids;
 mod instrument;
 mod ledger;
@@ -27,6 +28,7 @@ pub use bot::{
     StrategyConfig, StrategyKind,
 };
 pub use event::{Alert, EventKind, FeedGrade, FeedState};
+pub use filters::Misfit;
 pub use ids::{AccountId, BotId, FillId, InstrumentId, OrderId, TradeId};
 pub use instrument::{FeeSchedule, Instrument, InstrumentStatus, PercentBand};
 pub use ledger::{Book, LedgerAccount, Posting, Transfer, TransferReason};

@@ -31,7 +31,7 @@ pub enum Round {
 impl Round {
     /// Of a quotient that was rounded down, and whether something was left.
     #[inline]
-    fn of(self, (floor, is_inexact): (i128, bool)) -> i128 {
+    pub(crate) fn of(self, (floor, is_inexact): (i128, bool)) -> i128 {
         if self == Self::Up && is_inexact { floor + 1 } else { floor }
     }
 }

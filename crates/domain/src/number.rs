@@ -272,8 +272,18 @@ impl Serialize for Amount {
     }
 }
 
+/// So many significant digits survive a binary floating point number for certain.
+const FLOAT_DIGITS: usize = 15;
+
+fn significant_digits(text: &str) -> usize {
+    let digits = text.bytes().filter(u8::is_ascii_digit);
+    let from_first = digits.skip_while(|b| *b == b'0').collect::<Vec<_>>();
+    from_first.iter().rposition(|b| *b != b'0').map_or(0, |last| last + 1)
+}
+
 impl<'de> Deserialize<'de> for Amount {
-    /// From a decimal text; numbers are accepted too, by their shortest decimal text.
+    /// From a decimal text; numbers are accepted too, by their shortest decimal text, as far as no
+    /// digit can have been lost on their way through binary floating point.
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         struct Text;
         impl de::Visitor<'_> for Text {
@@ -291,7 +301,13 @@ impl<'de> Deserialize<'de> for Amount {
                 i64::try_from(v).map(Amount::from_int).map_err(E::custom)
             }
             fn visit_f64<E: de::Error>(self, v: f64) -> Result<Amount, E> {
-                format!("{v}").parse().map_err(E::custom)
+                let text = format!("{v}");
+                if significant_digits(&text) > FLOAT_DIGITS {
+                    return Err(E::custom(format!(
+                        "{text} may have lost digits; write it as text"
+                    )));
+                }
+                text.parse().map_err(E::custom)
             }
         }
         if d.is_human_readable() { d.deserialize_any(Text) } else { binary::read_i128(d).map(Self) }
@@ -474,6 +490,12 @@ mod tests {
         assert_eq!(serde_json::from_str::<Amount>("0.1").unwrap().to_string(), "0.1");
         assert_eq!(serde_json::to_string(&Amount::from_int(-3)).unwrap(), "\"-3\"");
         assert!(serde_json::from_str::<Amount>("1e300").is_err());
+        let exact = serde_json::from_str::<Amount>("123456789012.125").unwrap();
+        assert_eq!(exact.to_string(), "123456789012.125");
+        for rounded in ["123456789012.123456", "12345678901234567.5"] {
+            assert!(serde_json::from_str::<Amount>(rounded).is_err(), "{rounded}");
+            assert!(serde_json::from_str::<Amount>(&format!("\"{rounded}\"")).is_ok(), "{rounded}");
+        }
         assert!(serde_json::from_str::<Amount>("null").is_err());
     }
 

@@ -1,9 +1,9 @@
 //! Markets as the core knows them: one writer, read by every account.
 
 use domain::{
-    Amount, Bar, BookUpdate, Currency, DataGrade, Exchange, FeedState, Instrument, InstrumentId,
-    Level, MarketEvent, Price, Print, Quantity, Round, Side, Span, Symbol, Timeframe, Timestamp,
-    Touch,
+    Amount, Bar, BookUpdate, ClosedBar, Currency, DataGrade, Exchange, FeedState, Instrument,
+    InstrumentId, Level, MarketEvent, Price, Print, Quantity, Round, Side, Span, Symbol, Timeframe,
+    Timestamp, Touch,
 };
 use market::{BarBuilder, Book, IndicatorSet, PrintIds};
 use serde::{Deserialize, Serialize};
@@ -243,11 +243,31 @@ impl Market {
                     self.is_made_of_prints = false;
                 }
             }
+            // Taken apart by `Engine::on_closed_bar`.
+            MarketEvent::Bar(_) => {}
             MarketEvent::Gap { from } => {
                 for series in &mut self.series {
                     series.builder.lost(*from, now);
                 }
                 self.give_up(change);
+            }
+        }
+    }
+
+    /// A closed bar for every series: its own as it is, longer ones by its part in them.
+    pub(crate) fn close_series(&mut self, closed: &ClosedBar, change: &mut Change) {
+        let length = closed.timeframe.span().unwrap_or_default();
+        for (i, series) in self.series.iter_mut().enumerate() {
+            if series.timeframe == closed.timeframe {
+                if series.close(closed.bar) {
+                    change.closed.push((i, closed.bar));
+                }
+                continue;
+            }
+            let mut whole: Option<Bar> = None;
+            series.builder.on_bar(&closed.bar, length, &mut |bar| whole = Some(bar));
+            if let Some(bar) = whole.filter(|bar| series.close(*bar)) {
+                change.closed.push((i, bar));
             }
         }
     }

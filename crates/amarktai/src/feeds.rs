@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Feed};
 use crate::core_loop::{Catalogue, now};
+use crate::watched::Watched;
 use domain::{Exchange, Instrument, InstrumentId, InstrumentStatus, Span, Symbol, Timeframe};
 use engine::{Input, InputKind, Want};
 use exchanges::{Connector, ConnectorConfig, ConnectorStatus, Delivery, DeliveryKind, Resume};
@@ -17,6 +18,9 @@ const DELIVERIES_MAX: usize = 8_192;
 /// Tries to fetch history before a bot warms up on live bars.
 const HISTORY_TRIES: u32 = 3;
 
+/// Between two looks at markets that nobody looks at any more.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
 /// What is known of the exchanges, for health.
 #[derive(Default)]
 pub struct FeedsStatus {
@@ -31,6 +35,12 @@ impl FeedsStatus {
         connectors.values().map(|c| c.status()).collect()
     }
 
+    /// The connector of an exchange, while it is at work.
+    pub fn connector(&self, exchange: Exchange) -> Option<Arc<Connector>> {
+        let connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
+        connectors.get(&exchange).cloned()
+    }
+
     /// Bounds of each exchange's clock minus ours, in nanoseconds.
     pub fn clocks(&self) -> BTreeMap<Exchange, (i64, i64)> {
         self.clocks.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -42,6 +52,7 @@ pub struct Feeds {
     inputs: mpsc::Sender<Input>,
     catalogue: Catalogue,
     status: Arc<FeedsStatus>,
+    watched: Arc<Watched>,
     connectors: BTreeMap<Exchange, Arc<Connector>>,
     ids: HashMap<(Exchange, Symbol), InstrumentId>,
     wanted: HashSet<(Exchange, Symbol)>,
@@ -59,6 +70,7 @@ impl Feeds {
         inputs: mpsc::Sender<Input>,
         catalogue: Catalogue,
         status: Arc<FeedsStatus>,
+        watched: Arc<Watched>,
         deliveries: &mpsc::Sender<(Exchange, Delivery)>,
     ) -> Result<Self, String> {
         let mut connectors = BTreeMap::new();
@@ -85,7 +97,7 @@ impl Feeds {
         }
         *status.connectors.lock().unwrap_or_else(PoisonError::into_inner) = connectors.clone();
         let (ids, fetching) = (HashMap::new(), Arc::default());
-        Ok(Self { inputs, catalogue, status, connectors, ids, wanted, fetching, tasks })
+        Ok(Self { inputs, catalogue, status, watched, connectors, ids, wanted, fetching, tasks })
     }
 
     /// Passes deliveries on and answers wants until either side ends.
@@ -95,10 +107,12 @@ impl Feeds {
         mut wants: mpsc::Receiver<Vec<Want>>,
         mut stop: tokio::sync::watch::Receiver<bool>,
     ) {
+        let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => break,
+                _ = sweep.tick() => self.watched.sweep(),
                 some = wants.recv() => match some {
                     Some(some) => self.answer(some).await,
                     None => break,
@@ -129,7 +143,12 @@ impl Feeds {
 
     async fn deliver(&mut self, exchange: Exchange, delivery: Delivery) {
         let kind = match delivery.kind {
-            DeliveryKind::Market { instrument, event } => InputKind::Market { instrument, event },
+            DeliveryKind::Market { instrument, event } => {
+                if self.watched.take(instrument, &event, delivery.received_at) {
+                    return;
+                }
+                InputKind::Market { instrument, event }
+            }
             DeliveryKind::RoundTrip(span) => InputKind::RoundTrip { exchange, span },
             DeliveryKind::Clock { offset_lower_ns, offset_upper_ns } => {
                 let mut clocks = self.status.clocks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -229,6 +248,7 @@ impl Feeds {
     fn serve(&mut self, id: InstrumentId, instrument: Instrument, want: Want) {
         let Some(connector) = self.connectors.get(&want.exchange) else { return };
         if self.ids.insert((want.exchange, want.symbol), id).is_none() {
+            self.watched.leave_to_core(want.exchange, want.symbol);
             let resume = want
                 .resume
                 .map(|(last_print_id, last_print_at)| Resume { last_print_id, last_print_at });

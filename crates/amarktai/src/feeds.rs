@@ -165,6 +165,10 @@ impl Feeds {
             }
             for (symbol, instrument) in listed {
                 let key = (exchange, symbol);
+                let instrument = match catalogue.get(&key).filter(|_| self.ids.contains_key(&key)) {
+                    Some(known) => at_scales_of(known, instrument),
+                    None => instrument,
+                };
                 let is_ours = self.ids.contains_key(&key) || self.wanted.contains(&key);
                 let is_changed = catalogue.get(&key) != Some(&instrument);
                 if is_ours && (is_changed || is_first) {
@@ -202,9 +206,31 @@ impl Feeds {
                     let kind = InputKind::Instrument(instrument);
                     let _ = self.inputs.send(Input { at: now(), kind }).await;
                 }
-                Some(id) => self.serve(id, instrument, want),
+                Some(id) => {
+                    if let Some(instrument) = self.keep_scales(key, instrument, want.scales) {
+                        self.serve(id, instrument, want);
+                    }
+                }
             }
         }
+    }
+
+    /// The engine keeps a market at the scale at which its orders and lots are: so does the feed.
+    fn keep_scales(
+        &self,
+        key: (Exchange, Symbol),
+        listed: Instrument,
+        scales: Option<(u8, u8)>,
+    ) -> Option<Instrument> {
+        let Some((price, quantity)) = scales else { return Some(listed) };
+        let Some(kept) = listed.at_scales(price, quantity) else {
+            // Prices at another scale than the engine's would be worse than none.
+            tracing::warn!(exchange = %key.0, symbol = %key.1, "steps too fine: not subscribed");
+            return None;
+        };
+        let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
+        catalogue.insert(key, kept.clone());
+        Some(kept)
     }
 
     fn serve(&mut self, id: InstrumentId, instrument: Instrument, want: Want) {
@@ -236,6 +262,15 @@ impl Feeds {
         // Finished fetches are not kept.
         while self.tasks.try_join_next().is_some() {}
     }
+}
+
+/// A changed instrument as the engine and the connector know it; halted where that cannot be.
+fn at_scales_of(known: &Instrument, changed: Instrument) -> Instrument {
+    changed.at_scales(known.price_scale, known.quantity_scale).unwrap_or_else(|| {
+        let (exchange, symbol) = (changed.exchange, changed.symbol);
+        tracing::warn!(%exchange, %symbol, "steps finer than what is kept: halted");
+        Instrument { status: InstrumentStatus::Halted, ..known.clone() }
+    })
 }
 
 /// Closed bars from before; none where they cannot be had, then bots warm up on live ones.

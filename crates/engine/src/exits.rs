@@ -200,7 +200,12 @@ impl Shard {
         let is_wide = market.book.spread_bp().is_some_and(|bp| bp > collar_bp as f64);
         match market.book.best_ask() {
             Some(ask) if is_wide => {
-                let price = trigger::below(ask.price, Rate::from_bp(collar_bp));
+                let mut price = trigger::below(ask.price, Rate::from_bp(collar_bp));
+                let i = &market.instrument;
+                // Where the exchange's own band is narrower: its lowest, rather than nothing.
+                if let Some((band, at)) = i.percent_band.zip(market.reference(world.now)) {
+                    price = price.max(band.limits(Side::Sell, at).0);
+                }
                 let price = market.instrument.on_tick(price, Side::Sell);
                 OrderKind::Limit { price, post_only: false }
             }

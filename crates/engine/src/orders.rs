@@ -244,6 +244,7 @@ impl Shard {
         Snapshot {
             instrument: &market.instrument,
             book: &market.book,
+            reference: market.instrument.percent_band.and_then(|_| market.reference(world.now)),
             feed: &market.feed,
             policy,
             policy_version,
@@ -259,7 +260,7 @@ impl Shard {
             held: held - bot.open_sells(),
             position_cost: bot.books.position_cost,
             open_buys: bot.open_buys(),
-            open_orders: interest.map_or(0, |i| i.venue.open_count()),
+            open_orders: interest.map_or(0, |i| i.venue.live_count()),
             own_opposite: interest.and_then(|i| i.venue.own_best(side.opposite())),
             last_order: bot.last_order,
             orders_last_second: recent as u32,

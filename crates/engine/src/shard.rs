@@ -285,8 +285,11 @@ pub(crate) fn state_of<'a>(market: &'a Market, clock: Clock) -> MarketState<'a> 
     MarketState {
         instrument: &market.instrument,
         book: &market.book,
-        is_valid: market.is_valid(),
+        // Where nothing trades nothing fills, whatever the book still shows.
+        is_valid: market.is_valid() && crate::instrument::may_trade(market.instrument.status),
         grade: market.grade,
+        last_price: market.last_print.map(|p| p.price),
+        average: market.average.as_ref(),
         requested_at: market.requested_at,
         clock_upper: clock.upper,
     }

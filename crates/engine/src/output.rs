@@ -50,8 +50,8 @@ pub enum Output {
     Alert {
         /// Whose.
         account_id: AccountId,
-        /// Which bot.
-        bot_id: BotId,
+        /// Which bot; `None`: the whole account.
+        bot_id: Option<BotId>,
         /// What.
         alert: Alert,
         /// When.
@@ -256,6 +256,7 @@ pub struct BreakerRecord {
     pub tripped: bool,
     pub loss_percent: Amount,
     pub maximum_percent: Amount,
+    pub by: Actor,
     pub at: Timestamp,
 }
 
@@ -325,7 +326,7 @@ impl Output {
             Self::RiskStop(r) => serde_json::to_value(r),
             Self::Breaker(b) => serde_json::to_value(b),
             Self::Alert { bot_id, alert, .. } => serde_json::to_value(alert).map(|mut json| {
-                json["bot_id"] = bot_id.0.into();
+                json["bot_id"] = bot_id.map(|bot| bot.0).into();
                 json
             }),
             other => serde_json::to_value(other),

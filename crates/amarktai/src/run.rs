@@ -221,7 +221,7 @@ pub async fn run(config: &Config) -> Result<(), RunError> {
     running.until_ended().await
 }
 
-/// SIGTERM or Ctrl-C; further ones are harmless.
+/// SIGTERM, Ctrl-C, or the terminal closed; further ones are harmless.
 pub async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut interrupt)) =
@@ -229,10 +229,26 @@ pub async fn signal() {
     else {
         return std::future::pending().await;
     };
+    let hangup = async {
+        match (!is_hangup_ignored()).then(|| signal(SignalKind::hangup())) {
+            Some(Ok(mut hangup)) => drop(hangup.recv().await),
+            _ => std::future::pending().await,
+        }
+    };
     tokio::select! {
         _ = term.recv() => {}
         _ = interrupt.recv() => {}
+        () = hangup => {}
     }
+}
+
+/// Started by `nohup`, we outlive the terminal; whoever listens for the signal would undo that.
+fn is_hangup_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Bit 0 is signal 1.
+    mask.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// A command that works on the directory itself holds its lock for moments.

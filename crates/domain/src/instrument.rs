@@ -201,7 +201,7 @@ impl Instrument {
 fn shift(value: i64, from: u8, to: u8, round: Round) -> Option<i64> {
     let wide = i128::from(value) * 10i128.checked_pow(u32::from(to.saturating_sub(from)))?;
     let divisor = 10i128.checked_pow(u32::from(from.saturating_sub(to)))?;
-    let scaled = round.div(wide, divisor).min(i128::from(i64::MAX / 4));
+    let scaled = round.of(crate::divide::floor(wide, divisor)).min(i128::from(i64::MAX / 4));
     i64::try_from(scaled).ok()
 }
 

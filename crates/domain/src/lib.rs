@@ -6,7 +6,9 @@
 //! scale ([`Price`], [`Quantity`]); money and everything shown to people is an [`Amount`], exact to
 //! twelve decimals. Binary floating point appears only in figures of statistics.
 
+mod binary;
 mod bot;
+mod divide;
 mod event;
 mod filters;
 mod ids;

@@ -188,12 +188,19 @@ impl Engine {
         if change.feed_changed {
             self.tell_feed(id, now, out);
         }
-        for account in 0..self.shards.len() {
-            if self.shards[account].has_interest(id) {
-                self.with_shard(account, at, |shard, world| {
-                    tell(shard, id, event, &change, world, out);
-                });
-            }
+        // The view is the same for every account, and one of thousands may have no interest here.
+        let world = World {
+            config: &self.config,
+            markets: &self.markets,
+            switches: &self.switches,
+            latency: &self.latency,
+            policy: (self.policy.0, &self.policy.1),
+            fleet_stop: self.fleet_stop.as_ref().map(|s| s.choice),
+            now: at,
+        };
+        for shard in self.shards.iter_mut().filter(|shard| shard.has_interest(id)) {
+            tell(shard, id, event, &change, &world, out);
+            self.due = self.due.min(shard.due_hint());
         }
         self.change = Some(change);
     }

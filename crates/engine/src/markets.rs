@@ -4,7 +4,7 @@ use crate::rates::ImportedRates;
 use domain::{
     Amount, Bar, BookUpdate, DataGrade, Exchange, FeedState, Instrument, InstrumentId,
     InstrumentStatus, Level, MarketEvent, Price, Print, Quantity, Round, Side, Span, Symbol,
-    Timeframe, Timestamp, Touch,
+    Timeframe, Timestamp,
 };
 use market::{Average, BarBuilder, Book, IndicatorSet, PrintIds};
 use serde::{Deserialize, Serialize};
@@ -381,7 +381,7 @@ impl Market {
         }
         bid.quantity = bid.quantity.max(Quantity(1));
         ask.quantity = ask.quantity.max(Quantity(1));
-        self.book.apply_touch(&Touch { update_id: self.book.update_id() + 1, bid, ask });
+        self.book.lay_touch(bid, ask);
     }
 
     /// Prints that came after their bar was closed.

@@ -25,6 +25,7 @@ mod routes;
 pub mod schema;
 mod serve;
 mod state;
+mod strict;
 
 pub use auth::{
     Credential, Principal, Role,

@@ -189,15 +189,7 @@ impl Engine {
             self.tell_feed(id, now, out);
         }
         // The view is the same for every account, and one of thousands may have no interest here.
-        let world = World {
-            config: &self.config,
-            markets: &self.markets,
-            switches: &self.switches,
-            latency: &self.latency,
-            policy: (self.policy.0, &self.policy.1),
-            fleet_stop: self.fleet_stop.as_ref().map(|s| s.choice),
-            now: at,
-        };
+        let world = world!(self, at);
         for shard in self.shards.iter_mut().filter(|shard| shard.has_interest(id)) {
             tell(shard, id, event, &change, &world, out);
             self.due = self.due.min(shard.due_hint());

@@ -152,7 +152,7 @@ async fn refused(data: &Path, line: &str) -> String {
 
 async fn commit(store: &Store, bot: u32) {
     let alert = Alert::Unguarded { since: Timestamp::EPOCH, reason: "test".to_owned() };
-    let (account_id, bot_id, at) = (AccountId(1), BotId(bot), Timestamp::EPOCH);
+    let (account_id, bot_id, at) = (AccountId(1), Some(BotId(bot)), Timestamp::EPOCH);
     let outputs = vec![Output::Alert { account_id, bot_id, alert, at }];
     store.commit(Batch { outputs, ..Batch::default() }).unwrap().wait_async().await.unwrap();
 }

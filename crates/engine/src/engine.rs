@@ -3,7 +3,7 @@
 use crate::input::{Input, InputKind, Switches};
 use crate::markets::{Change, Clock, Markets};
 use crate::output::{FeedRecord, Output};
-use crate::shard::{Shard, Stop, World};
+use crate::shard::{FleetWatch, Shard, Stop, World, world};
 use domain::{Exchange, InstrumentId, MarketEvent, Policy, Span, Symbol, Timeframe, Timestamp};
 use simulator::{Changed, LatencyModel};
 use std::collections::BTreeSet;
@@ -52,6 +52,7 @@ pub struct Engine {
     pub(crate) policy: (u32, Policy),
     pub(crate) policy_versions: u32,
     pub(crate) fleet_stop: Option<Stop>,
+    pub(crate) fleet_watch: FleetWatch,
     pub(crate) now: Timestamp,
     /// Nothing is due before this.
     pub(crate) due: Timestamp,
@@ -76,6 +77,7 @@ impl Engine {
             switches: Switches::default(),
             shards: Vec::new(),
             fleet_stop: None,
+            fleet_watch: FleetWatch::default(),
             now: Timestamp::EPOCH,
             due: Timestamp::EPOCH,
             next_supervision: Timestamp::EPOCH,
@@ -149,15 +151,7 @@ impl Engine {
         now: Timestamp,
         run: impl FnOnce(&mut Shard, &World<'_>) -> R,
     ) -> R {
-        let world = World {
-            config: &self.config,
-            markets: &self.markets,
-            switches: &self.switches,
-            latency: &self.latency,
-            policy: (self.policy.0, &self.policy.1),
-            fleet_stop: self.fleet_stop.as_ref().map(|s| s.choice),
-            now,
-        };
+        let world = world!(self, now);
         let result = run(&mut self.shards[account], &world);
         self.due = self.due.min(self.shards[account].due_hint());
         result
@@ -198,15 +192,7 @@ impl Engine {
             self.tell_feed(id, now, out);
         }
         // The view is the same for every account, and one of thousands may have no interest here.
-        let world = World {
-            config: &self.config,
-            markets: &self.markets,
-            switches: &self.switches,
-            latency: &self.latency,
-            policy: (self.policy.0, &self.policy.1),
-            fleet_stop: self.fleet_stop.as_ref().map(|s| s.choice),
-            now: at,
-        };
+        let world = world!(self, at);
         for shard in self.shards.iter_mut().filter(|shard| shard.has_interest(id)) {
             tell(shard, id, event, &change, &world, out);
             self.due = self.due.min(shard.due_hint());
@@ -265,6 +251,7 @@ impl Engine {
             for account in 0..self.shards.len() {
                 self.with_shard(account, now, |shard, world| shard.supervise(world, out));
             }
+            self.watch_fleet(now, out);
         }
         self.due = self.earliest(now);
     }

@@ -29,6 +29,7 @@ mod snapshot;
 mod tighter;
 mod trigger;
 pub mod view;
+mod watch;
 
 pub use command::{BotPatch, BreakerScope, Command, CommandError, NewBot, Reply, WalletMove, cap};
 pub use engine::{Engine, EngineConfig, Want};

@@ -98,6 +98,9 @@ pub(crate) struct Market {
     /// After a restart nothing is fresh until a feed says so.
     #[serde(skip, default = "starting")]
     pub(crate) feed: FeedState,
+    /// Since when it is, if it is.
+    #[serde(skip)]
+    pub(crate) fresh_since: Option<Timestamp>,
     pub(crate) grade: DataGrade,
     #[serde(skip)]
     pub(crate) book: Book,
@@ -160,6 +163,7 @@ impl Market {
             average: average_of(&instrument),
             instrument,
             feed: starting(),
+            fresh_since: None,
             grade: DataGrade::L2Trades,
             book: Book::default(),
             is_made_of_prints: false,
@@ -271,6 +275,7 @@ impl Market {
                 change.feed_changed = self.feed != *state;
                 self.is_dirty |= change.feed_changed;
                 self.feed = state.clone();
+                self.fresh_since = self.fresh_since.or(Some(now)).filter(|_| state.is_fresh());
                 self.grade = *grade;
                 // Prices of a broken sequence are worth nothing, nor are those of fetched prints
                 // once the market speaks again.

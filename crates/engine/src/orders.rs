@@ -250,6 +250,11 @@ impl Shard {
             policy_version,
             emergency_stop: self.stop_choice(world).is_some(),
             flag_off,
+            breaker: self
+                .breaker(world)
+                .map(|(scope, tripped)| (scope, tripped.loss_percent, tripped.maximum_percent)),
+            rate_unknown: if side == Side::Buy { self.rate_unknown(world) } else { None },
+            account: None,
             lifecycle: bot.record.lifecycle,
             holds: bot.record.holds,
             strategy: bot.config().strategy.kind,

@@ -50,8 +50,8 @@ pub enum Output {
     Alert {
         /// Whose.
         account_id: AccountId,
-        /// Which bot.
-        bot_id: BotId,
+        /// Which bot; `None`: the whole account.
+        bot_id: Option<BotId>,
         /// What.
         alert: Alert,
         /// When.
@@ -256,6 +256,7 @@ pub struct BreakerRecord {
     pub tripped: bool,
     pub loss_percent: Amount,
     pub maximum_percent: Amount,
+    pub by: Actor,
     pub at: Timestamp,
 }
 
@@ -343,7 +344,7 @@ struct OrderData<'a> {
 struct AlertData<'a> {
     #[serde(flatten)]
     alert: &'a Alert,
-    bot_id: BotId,
+    bot_id: Option<BotId>,
 }
 
 impl Serialize for EventData<'_> {

@@ -99,6 +99,18 @@ impl Markets {
         Some((leg.value, leg.source, (now - leg.at).as_secs()))
     }
 
+    /// The last rate, as far as it counts for limits: not older than the policy says.
+    pub(crate) fn limit_rate(
+        &self,
+        from: Currency,
+        to: Currency,
+        now: Timestamp,
+        age_max_s: u32,
+    ) -> Option<Amount> {
+        let (rate, _, age_s) = self.rate(from, to, now)?;
+        (age_s <= i64::from(age_max_s)).then_some(rate)
+    }
+
     fn direct(&self, from: Currency, to: Currency, now: Timestamp) -> Option<Leg> {
         let market =
             |base, quote, exchange| leg_of(self.get(self.id(exchange, Symbol { base, quote })?));

@@ -115,7 +115,7 @@ fn a_position_in_a_halted_instrument_is_kept_and_sold_as_soon_as_it_trades() {
     rig.order(Some(account), Command::Flatten(bot)).unwrap();
     rig.pass(5_000);
     assert!(rig.trades().is_empty() && rig.view(bot).position.is_some());
-    assert!(rig.refusals().iter().all(|r| r.refusal.code() == RefusalCode::InstrumentHalted));
+    assert_eq!(rig.last_orders().len(), 1, "nothing is sent that would be refused");
     rig.define(&changed(|_| {}));
     feed.around(&mut rig, MID);
     rig.pass(2_000);

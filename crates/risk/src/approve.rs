@@ -1,9 +1,11 @@
 //! From intent to approved order, or to a refusal with its figures.
 
 use crate::checks::CHECKS;
+use crate::exposure::AccountRisk;
 use domain::{
-    AccountId, Amount, BotId, FeedState, Holds, Instrument, InstrumentId, Lifecycle, Mode, OrderId,
-    OrderKind, OrderPurpose, Policy, Price, Quantity, Refusal, Side, TimeInForce, Timestamp,
+    AccountId, Amount, BotId, Currency, FeedState, Holds, Instrument, InstrumentId, Lifecycle,
+    Mode, OrderId, OrderKind, OrderPurpose, Policy, Price, Quantity, Refusal, Side, TimeInForce,
+    Timestamp,
 };
 use market::Book;
 use smallvec::SmallVec;
@@ -54,6 +56,12 @@ pub struct Snapshot<'a> {
     pub emergency_stop: bool,
     /// A flag that switches new positions off, by its name.
     pub flag_off: Option<&'static str>,
+    /// An open circuit breaker of the account or the fleet: scope, loss, limit.
+    pub breaker: Option<(&'static str, Amount, Amount)>,
+    /// A currency without a rate, where limits had to add currencies.
+    pub rate_unknown: Option<Currency>,
+    /// The whole account; `None`: not known, which refuses in live and is not asked in paper.
+    pub account: Option<&'a AccountRisk>,
     /// Of the bot.
     pub lifecycle: Lifecycle,
     /// Of the bot.

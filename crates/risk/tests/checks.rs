@@ -3,7 +3,7 @@
 
 use domain::*;
 use market::Book;
-use risk::{CHECKS, OrderIntent, Snapshot, check};
+use risk::{AccountRisk, CHECKS, Exposure, OrderIntent, Snapshot, check};
 
 fn amount(text: &str) -> Amount {
     text.parse().unwrap()
@@ -18,6 +18,9 @@ struct Situation {
     bids: Vec<(i64, i64)>,
     asks: Vec<(i64, i64)>,
     reference: Option<i64>,
+    breaker: Option<(&'static str, Amount, Amount)>,
+    rate_unknown: Option<Currency>,
+    account: Option<AccountRisk>,
     emergency_stop: bool,
     flag_off: Option<&'static str>,
     lifecycle: Lifecycle,
@@ -75,6 +78,9 @@ fn good() -> Situation {
         bids: vec![(9_995, 10_000), (9_990, 10_000)],
         asks: vec![(10_000, 10_000), (10_005, 10_000)],
         reference: None,
+        breaker: None,
+        rate_unknown: None,
+        account: None,
         emergency_stop: false,
         flag_off: None,
         lifecycle: Lifecycle::Active,
@@ -138,6 +144,9 @@ impl Situation {
             instrument: &self.instrument,
             book: &book,
             reference: self.reference.map(Price),
+            breaker: self.breaker,
+            rate_unknown: self.rate_unknown,
+            account: self.account.as_ref(),
             feed: &self.feed,
             policy: &self.policy,
             policy_version: 3,
@@ -264,6 +273,45 @@ fn the_exchanges_filters_are_applied_before_it_can() {
     let huge = exit().with(|s| (s.held, s.intent.quantity) = (50_000, Quantity(21_000)));
     let (notional, maximum) = (amount("2098.95"), amount("2000"));
     refused("notional", &huge, R::NotionalAboveMaximum { notional, maximum });
+}
+
+#[test]
+fn an_open_breaker_and_a_missing_rate_refuse_entries_and_no_exit() {
+    let open = ("account", amount("10.5"), amount("10"));
+    let refusal = Refusal::CircuitBreaker {
+        scope: "account".to_owned(),
+        loss_percent: amount("10.5"),
+        maximum_percent: amount("10"),
+    };
+    refused("breaker", &good().with(|s| s.breaker = Some(open)), refusal);
+    passes("exit", &exit().with(|s| s.breaker = Some(open)));
+    let currency: Currency = "ZAR".parse().unwrap();
+    let unknown = |s: Situation| s.with(|s| s.rate_unknown = Some(currency));
+    refused("rate", &unknown(good()), Refusal::RateUnknown { currency });
+    passes("exit", &unknown(exit()));
+}
+
+#[test]
+fn live_is_refused_by_the_accounts_day_and_shares_where_paper_is_not() {
+    let mut exposure = Exposure::default();
+    for (asset, value) in [("BTC", 100), ("ETH", 100), ("SOL", 60)] {
+        exposure.add(asset.parse().unwrap(), Exchange::Kucoin, Amount::from_int(value));
+    }
+    let (quote_rate, daily_loss_percent) = (Amount::ONE, amount("6"));
+    let account = AccountRisk { exposure, quote_rate, daily_loss_percent };
+    let live = |mode| {
+        good().with(|s| {
+            (s.intent.mode, s.account) = (mode, Some(account.clone()));
+        })
+    };
+    passes("paper", &live(Mode::Paper));
+    let (first, also) = live(Mode::Live).judge().unwrap_err();
+    let maximum_percent = amount("5");
+    assert_eq!(first, Refusal::DailyLoss { loss_percent: amount("6"), maximum_percent });
+    // 60 and the order of 100 are 44.4 % of 360.
+    assert_eq!(also.iter().map(Refusal::code).collect::<Vec<_>>(), [RefusalCode::AssetExposure]);
+    let (first, _) = live(Mode::Live).with(|s| s.account = None).judge().unwrap_err();
+    assert!(matches!(first, Refusal::CheckFailed { .. }), "what is not known refuses");
 }
 
 #[test]

@@ -188,6 +188,9 @@ impl Bench {
             daily_loss_percent: Some(Amount::ZERO),
             edge_bp: None,
             reference: None,
+            breaker: None,
+            rate_unknown: None,
+            account: None,
         };
         let approved = risk::check(intent, &snapshot).unwrap_or_else(|r| panic!("{r:?}"));
         (id, approved)

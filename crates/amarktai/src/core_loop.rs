@@ -3,6 +3,7 @@
 //! Commands first, then market data, then time. What follows goes to the store in batches; answers,
 //! log lines and events leave only after the commit that holds them, in order.
 
+use crate::watched::Watched;
 use domain::{AccountId, Actor, Exchange, Symbol, Timestamp};
 use engine::{Command, CommandError, Engine, Envelope, Input, InputKind, Output, Reply, Want};
 use exchanges::{Delivery, DeliveryKind};
@@ -67,6 +68,8 @@ pub struct Queues {
     pub inputs: mpsc::Receiver<Input>,
     /// Events of markets, straight from the connectors.
     pub markets: mpsc::Receiver<Delivery>,
+    /// Takes those of markets that no bot trades.
+    pub watched: Arc<Watched>,
     /// What the engine wants of the exchanges.
     pub wants: mpsc::Sender<Vec<Want>>,
     /// What is said after each commit.
@@ -171,6 +174,9 @@ impl CoreLoop {
     fn deliver(&mut self, delivery: Delivery) {
         // The rest goes by the feeds.
         if let DeliveryKind::Market { instrument, event } = delivery.kind {
+            if self.queues.watched.take(instrument, &event, delivery.received_at) {
+                return;
+            }
             let kind = InputKind::Market { instrument, event };
             self.apply(&Input { at: delivery.received_at, kind });
         }

@@ -5,6 +5,7 @@
 
 use crate::config::{Config, Feed};
 use crate::core_loop::{Catalogue, now};
+use crate::watched::Watched;
 use domain::{Exchange, Instrument, InstrumentId, InstrumentStatus, Span, Symbol, Timeframe};
 use engine::{Input, InputKind, Want};
 use exchanges::{Connector, ConnectorConfig, ConnectorStatus, Delivery, DeliveryKind, Resume};
@@ -18,6 +19,9 @@ use tokio::task::JoinSet;
 const NEWS_MAX: usize = 64;
 /// Tries to fetch history before a bot warms up on live bars.
 const HISTORY_TRIES: u32 = 3;
+
+/// Between two looks at markets that nobody looks at any more.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// What is known of the exchanges, for health.
 #[derive(Default)]
@@ -33,6 +37,12 @@ impl FeedsStatus {
         connectors.values().map(|c| c.status()).collect()
     }
 
+    /// The connector of an exchange, while it is at work.
+    pub fn connector(&self, exchange: Exchange) -> Option<Arc<Connector>> {
+        let connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
+        connectors.get(&exchange).cloned()
+    }
+
     /// Bounds of each exchange's clock minus ours, in nanoseconds.
     pub fn clocks(&self) -> BTreeMap<Exchange, (i64, i64)> {
         self.clocks.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -45,6 +55,7 @@ pub struct Feeds {
     news: mpsc::Receiver<(Exchange, Delivery)>,
     catalogue: Catalogue,
     status: Arc<FeedsStatus>,
+    watched: Arc<Watched>,
     connectors: BTreeMap<Exchange, Arc<Connector>>,
     ids: HashMap<(Exchange, Symbol), InstrumentId>,
     wanted: HashSet<(Exchange, Symbol)>,
@@ -62,6 +73,7 @@ impl Feeds {
         inputs: mpsc::Sender<Input>,
         catalogue: Catalogue,
         status: Arc<FeedsStatus>,
+        watched: Arc<Watched>,
         markets: &mpsc::Sender<Delivery>,
     ) -> Result<Self, String> {
         let mut connectors = BTreeMap::new();
@@ -90,7 +102,18 @@ impl Feeds {
         }
         *status.connectors.lock().unwrap_or_else(PoisonError::into_inner) = connectors.clone();
         let (ids, fetching) = (HashMap::new(), Arc::default());
-        Ok(Self { inputs, news, catalogue, status, connectors, ids, wanted, fetching, tasks })
+        Ok(Self {
+            inputs,
+            news,
+            catalogue,
+            status,
+            watched,
+            connectors,
+            ids,
+            wanted,
+            fetching,
+            tasks,
+        })
     }
 
     /// Passes news on and answers wants until either side ends.
@@ -99,10 +122,12 @@ impl Feeds {
         mut wants: mpsc::Receiver<Vec<Want>>,
         mut stop: tokio::sync::watch::Receiver<bool>,
     ) {
+        let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => break,
+                _ = sweep.tick() => self.watched.sweep(),
                 some = wants.recv() => match some {
                     Some(some) => self.answer(some).await,
                     None => break,
@@ -236,6 +261,7 @@ impl Feeds {
     fn serve(&mut self, id: InstrumentId, instrument: Instrument, want: Want) {
         let Some(connector) = self.connectors.get(&want.exchange) else { return };
         if self.ids.insert((want.exchange, want.symbol), id).is_none() {
+            self.watched.leave_to_core(want.exchange, want.symbol);
             let resume = want
                 .resume
                 .map(|(last_print_id, last_print_at)| Resume { last_print_id, last_print_at });

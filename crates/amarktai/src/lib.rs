@@ -12,4 +12,6 @@ pub mod feeds;
 pub mod logging;
 pub mod offline;
 pub mod run;
+pub mod signals;
 pub mod supervise;
+pub mod watched;

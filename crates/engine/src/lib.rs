@@ -7,6 +7,7 @@
 
 mod attach;
 mod bot;
+mod closed;
 mod command;
 mod commands;
 mod decide;

@@ -284,6 +284,7 @@ async fn keep_instruments(shared: &Shared, outlet: &Outlet) {
             Err(error) => {
                 let exchange = shared.config.exchange.name();
                 tracing::warn!(exchange, %error, "instruments not refreshed");
+                shared.stats.unreachable(error.to_string());
                 backoff.next_wait()
             }
         };

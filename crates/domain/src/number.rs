@@ -254,7 +254,7 @@ impl fmt::Display for Amount {
             _ => (all / one, (all % one) as u64),
         };
         let mut places = AMOUNT_SCALE;
-        while places > 0 && rest % 10 == 0 {
+        while places > 0 && rest.is_multiple_of(10) {
             (rest, places) = (rest / 10, places - 1);
         }
         let mut digits = Backwards::default();

@@ -8,6 +8,7 @@
 
 mod binary;
 mod bot;
+mod digits;
 mod divide;
 mod event;
 mod filters;

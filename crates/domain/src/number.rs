@@ -1,5 +1,6 @@
 //! Exact numbers: parsed from the exchange's text, never through a float.
 
+use crate::digits::Backwards;
 use crate::{binary, divide};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
@@ -242,39 +243,6 @@ impl FromStr for Amount {
     }
 }
 
-/// A figure written from its end: 39 digits of 128 bits, a point and a sign fit.
-struct Backwards {
-    text: [u8; 44],
-    at: usize,
-}
-
-impl Default for Backwards {
-    fn default() -> Self {
-        Self { text: [0; 44], at: 44 }
-    }
-}
-
-impl Backwards {
-    fn put(&mut self, byte: u8) {
-        self.at -= 1;
-        self.text[self.at] = byte;
-    }
-
-    fn whole(&mut self, mut value: u64) {
-        loop {
-            self.put(b'0' + (value % 10) as u8);
-            value /= 10;
-            if value == 0 {
-                return;
-            }
-        }
-    }
-
-    fn text(&self) -> &str {
-        std::str::from_utf8(&self.text[self.at..]).expect("digits, a point and a sign are ASCII")
-    }
-}
-
 impl fmt::Display for Amount {
     /// Canonical: no exponent, no trailing zeros, `-0` never.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -286,7 +254,7 @@ impl fmt::Display for Amount {
             _ => (all / one, (all % one) as u64),
         };
         let mut places = AMOUNT_SCALE;
-        while places > 0 && rest % 10 == 0 {
+        while places > 0 && rest.is_multiple_of(10) {
             (rest, places) = (rest / 10, places - 1);
         }
         let mut digits = Backwards::default();

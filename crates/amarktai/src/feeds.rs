@@ -323,7 +323,8 @@ async fn history(
     Vec::new()
 }
 
-fn connector_config(config: &Config, exchange: Exchange) -> ConnectorConfig {
+/// How an exchange's connector is set up, for `run` and for recording alike.
+pub(crate) fn connector_config(config: &Config, exchange: Exchange) -> ConnectorConfig {
     let settings = config.exchanges.get(exchange);
     let mut connector = ConnectorConfig::new(exchange);
     connector.rest_url.clone_from(&settings.rest_url);

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod core_loop;
+mod data;
 pub mod demo;
 pub mod feeds;
 pub mod logging;

@@ -12,7 +12,9 @@ use crate::rest::Reply;
 use crate::session;
 use crate::shard::{Shard, Shared, Wanted};
 use crate::status::ConnectorStatus;
-use domain::{Bar, DataGrade, Exchange, Instrument, InstrumentId, InstrumentStatus, Timeframe};
+use domain::{
+    Bar, DataGrade, Exchange, Instrument, InstrumentId, InstrumentStatus, Timeframe, Timestamp,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
@@ -104,6 +106,22 @@ impl Connector {
         bars: usize,
     ) -> Result<Vec<Bar>, ExchangeError> {
         crate::history::fetch(&self.shared, instrument, timeframe, bars, now()).await
+    }
+
+    /// The closed bars that start in `from..until`, oldest first, at most [`crate::BARS_MAX`] of
+    /// them. Where Binance has none its machines stood still: that hole stays. Elsewhere a bar
+    /// without a trade is missing on the wire: the previous close is carried on.
+    ///
+    /// # Errors
+    /// As [`Self::history`].
+    pub async fn bars(
+        &self,
+        instrument: &Instrument,
+        timeframe: Timeframe,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Bar>, ExchangeError> {
+        crate::history::between(&self.shared, instrument, timeframe, from, until).await
     }
 
     /// How it stands.

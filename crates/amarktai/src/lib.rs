@@ -12,6 +12,7 @@ pub mod demo;
 pub mod feeds;
 pub mod logging;
 pub mod offline;
+mod recording;
 pub mod run;
 pub mod signals;
 pub mod supervise;

@@ -175,6 +175,7 @@ fn events(path: &Path, first: &Path, bytes: u64) -> Result<Info, TapeError> {
             MarketEvent::Print(_) => info.prints += 1,
             MarketEvent::Touch(_) => info.touches += 1,
             MarketEvent::Book(_) => info.books += 1,
+            MarketEvent::Bar(_) => info.grade = Some(DataGrade::Bars),
             MarketEvent::Gap { from } => {
                 info.gap(Gap { from: *from, until: event.at, missing: None });
             }

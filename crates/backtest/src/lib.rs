@@ -7,6 +7,7 @@ pub mod export;
 mod gaps;
 pub mod import;
 pub mod info;
+pub mod inputs;
 mod recorded;
 pub mod tape;
 

@@ -251,6 +251,8 @@ impl CoreLoop {
             let cursors = self.queues.recording.as_mut().and_then(Recording::write);
             let batch = Batch { outputs, states, cursors: cursors.into_iter().collect() };
             self.last_ticket = Some(self.store.commit(batch)?);
+        } else if let Some(recording) = &mut self.queues.recording {
+            recording.relieve();
         }
         if !self.sayings.is_empty() {
             let sayings = std::mem::take(&mut self.sayings);

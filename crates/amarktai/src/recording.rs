@@ -93,6 +93,14 @@ impl Recording {
         }
     }
 
+    /// Writes what was taken where much of it waits, as in a market that nobody trades.
+    pub(crate) fn relieve(&mut self) {
+        if self.tape.as_ref().is_some_and(InputTape::is_heavy) {
+            // The next commit carries a newer cursor.
+            let _ = self.write();
+        }
+    }
+
     /// Ends the session in order.
     pub(crate) fn close(mut self) {
         self.end();

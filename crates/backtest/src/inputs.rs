@@ -67,6 +67,9 @@ enum Block {
     },
 }
 
+/// Inputs that wait for a commit: two seconds of a very busy fleet of markets.
+const WAITING_MAX: usize = 16_384;
+
 /// The folder that a running core writes to.
 pub struct InputTape {
     folder: Folder,
@@ -116,6 +119,11 @@ impl InputTape {
         if !self.is_full {
             self.waiting.push(input);
         }
+    }
+
+    /// So much waits that it has to be written, also where nothing is to be committed yet.
+    pub fn is_heavy(&self) -> bool {
+        self.waiting.len() >= WAITING_MAX
     }
 
     /// Writes what was taken since the last time; what it returns is committed with whatever

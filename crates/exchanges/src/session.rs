@@ -159,7 +159,11 @@ async fn turn<P: Protocol>(
                 shard.alive();
                 match frame {
                     Frame::Data(bytes) => protocol.frame(shard, &bytes, at).await,
-                    Frame::Life => Ok(()),
+                    Frame::Ping => Ok(()),
+                    Frame::Pong => {
+                        shard.probe.answered();
+                        Ok(())
+                    }
                 }
             }
             Some(done) = shard.jobs.join_next() => match done {
@@ -168,11 +172,14 @@ async fn turn<P: Protocol>(
                 }
                 _ => Ok(()),
             },
-            () = tokio::time::sleep_until(next_send), if !shard.outgoing.is_empty() => {
+            () = tokio::time::sleep_until(next_send), if shard.has_to_send() => {
                 next_send = tokio::time::Instant::now() + spacing;
                 match shard.outgoing.pop_front() {
                     Some(text) => socket.send(text).await.map_err(End::Reconnect),
-                    None => Ok(()),
+                    None => {
+                        shard.probe.sent(Instant::now());
+                        socket.ping().await.map_err(End::Reconnect)
+                    }
                 }
             }
             done = wishes.changed() => {
@@ -203,6 +210,10 @@ async fn turn<P: Protocol>(
                 if shard.link_is_silent(at) {
                     return Err(End::Reconnect("silent".into()));
                 }
+                if shard.probe.unanswered(at, timings.probe_limit) {
+                    return Err(End::Reconnect("no answer to a ping".into()));
+                }
+                shard.ask_for_life(at);
                 if shard.drips_too_long(at) {
                     return Err(End::Reconnect("dripping".into()));
                 }

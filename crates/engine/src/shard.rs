@@ -161,6 +161,10 @@ pub(crate) struct Shard {
     pub(crate) sums: DaySums,
     /// Scratch for the simulated exchange's answers: no allocation per event.
     pub(crate) answers: Vec<SimEvent>,
+    /// The price at which an exit fires inside the closed bar that is being worked off…
+    pub(crate) price_in_bar: Option<Price>,
+    /// …and its order, once approved.
+    pub(crate) leaving: Option<(risk::ApprovedOrder, Price)>,
 }
 
 impl Shard {
@@ -185,6 +189,8 @@ impl Shard {
             warned: BTreeSet::new(),
             sums: DaySums::new(),
             answers: Vec::new(),
+            price_in_bar: None,
+            leaving: None,
         }
     }
 

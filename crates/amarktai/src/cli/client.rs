@@ -371,7 +371,7 @@ pub struct Stop {
     pub client: Client,
 }
 
-fn exchange(text: &str) -> Result<Exchange, String> {
+pub(super) fn exchange(text: &str) -> Result<Exchange, String> {
     Exchange::parse(text).ok_or_else(|| "supported are binance, kucoin and luno".to_owned())
 }
 
@@ -386,7 +386,7 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|e| e.to_string())
 }
 
-fn timeframe(text: &str) -> Result<Timeframe, String> {
+pub(super) fn timeframe(text: &str) -> Result<Timeframe, String> {
     word(text)
 }
 

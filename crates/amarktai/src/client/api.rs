@@ -197,3 +197,41 @@ fn deepest(error: &dyn std::error::Error) -> String {
     }
     reason.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    /// Answers nothing at first, then an empty object; gives what was sent.
+    fn breaks_once(listener: TcpListener) -> Vec<String> {
+        let mut sent = Vec::new();
+        for is_broken in [true, false] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = vec![0; 4_096];
+            let read = stream.read(&mut request).unwrap();
+            sent.push(String::from_utf8_lossy(&request[..read]).to_lowercase());
+            if !is_broken {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+            }
+        }
+        sent
+    }
+
+    #[tokio::test]
+    async fn an_order_whose_answer_was_lost_is_sent_again_under_the_same_key() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = std::thread::spawn(move || breaks_once(listener));
+        let api = Api::new(address, None).unwrap();
+        assert_eq!(api.post("/api/bots/1/pause", None).await.unwrap(), serde_json::json!({}));
+        let sent = server.join().unwrap();
+        let key = |request: &String| {
+            let mut lines = request.lines();
+            lines.find(|line| line.starts_with("idempotency-key: ")).map(str::to_owned)
+        };
+        assert!(key(&sent[0]).is_some_and(|key| key.len() == 49), "{sent:?}");
+        assert_eq!(key(&sent[0]), key(&sent[1]));
+    }
+}

@@ -84,6 +84,11 @@ pub enum BotsVerb {
         /// Its name or id
         bot: String,
     },
+    /// Let it open positions again after a risk stop; its equity peak starts anew
+    Rearm {
+        /// Its name or id
+        bot: String,
+    },
     /// Sell its position now
     Flatten {
         /// Its name or id
@@ -104,9 +109,9 @@ pub struct Creation {
     /// Unique in the account
     #[arg(long)]
     pub name: String,
-    /// binance, kucoin or luno
-    #[arg(long, value_parser = exchange)]
-    pub exchange: Exchange,
+    /// binance, kucoin or luno; a bot on another one is kept on hold
+    #[arg(long)]
+    pub exchange: String,
     /// BASE/QUOTE, as BTC/USDT
     #[arg(long)]
     pub symbol: Symbol,
@@ -366,7 +371,7 @@ pub struct Stop {
     pub client: Client,
 }
 
-fn exchange(text: &str) -> Result<Exchange, String> {
+pub(super) fn exchange(text: &str) -> Result<Exchange, String> {
     Exchange::parse(text).ok_or_else(|| "supported are binance, kucoin and luno".to_owned())
 }
 
@@ -381,7 +386,7 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|e| e.to_string())
 }
 
-fn timeframe(text: &str) -> Result<Timeframe, String> {
+pub(super) fn timeframe(text: &str) -> Result<Timeframe, String> {
     word(text)
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn by_pow10<const P: u32>(numerator: i128) -> (i128, bool) {
     let high = (halved >> LOW) as u64;
     let low = (high % five) << LOW | (halved as u64 & ((1 << LOW) - 1));
     let quotient = (u128::from(high / five) << LOW | u128::from(low / five)) as i128;
-    let is_inexact = low % five != 0 || halved << P != size;
+    let is_inexact = !low.is_multiple_of(five) || halved << P != size;
     let floor = if numerator < 0 { -quotient - i128::from(is_inexact) } else { quotient };
     (floor, is_inexact)
 }

@@ -1,4 +1,7 @@
 //! Between the engine's wants and the exchanges' connectors.
+//!
+//! Events of markets do not come by here: the connectors put them into the engine's own queue, as
+//! each task in between would be one more to wake. What comes by is rare: lists, clocks, history.
 
 use crate::config::{Config, Feed};
 use crate::core_loop::{Catalogue, now};
@@ -12,9 +15,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-/// Deliveries of one connector that wait for the engine: a second of a very busy market. When it
-/// is full the connector waits, and the socket's buffer with it.
-const DELIVERIES_MAX: usize = 8_192;
+/// Lists and clocks of the connectors that wait to be passed on: one each, and some more.
+const NEWS_MAX: usize = 64;
 /// Tries to fetch history before a bot warms up on live bars.
 const HISTORY_TRIES: u32 = 3;
 
@@ -50,6 +52,7 @@ impl FeedsStatus {
 /// See the module.
 pub struct Feeds {
     inputs: mpsc::Sender<Input>,
+    news: mpsc::Receiver<(Exchange, Delivery)>,
     catalogue: Catalogue,
     status: Arc<FeedsStatus>,
     watched: Arc<Watched>,
@@ -71,25 +74,27 @@ impl Feeds {
         catalogue: Catalogue,
         status: Arc<FeedsStatus>,
         watched: Arc<Watched>,
-        deliveries: &mpsc::Sender<(Exchange, Delivery)>,
+        markets: &mpsc::Sender<Delivery>,
     ) -> Result<Self, String> {
         let mut connectors = BTreeMap::new();
         let mut tasks = JoinSet::new();
         let mut wanted = HashSet::new();
+        let (news_sink, news) = mpsc::channel(NEWS_MAX);
         for exchange in Exchange::ALL {
             let settings = config.exchanges.get(exchange);
             if !settings.is_enabled {
                 continue;
             }
-            let (sink, mut source) = mpsc::channel(DELIVERIES_MAX);
-            let connector = Connector::start(connector_config(config, exchange), sink)
+            let (sink, mut source) = mpsc::channel(NEWS_MAX);
+            let settings_of = connector_config(config, exchange);
+            let connector = Connector::start_apart(settings_of, markets.clone(), sink)
                 .map_err(|e| format!("{exchange}: {e}"))?;
             connectors.insert(exchange, Arc::new(connector));
             wanted.extend(settings.symbols.iter().map(|s| (exchange, *s)));
-            let deliveries = deliveries.clone();
+            let news_sink = news_sink.clone();
             tasks.spawn(async move {
                 while let Some(delivery) = source.recv().await {
-                    if deliveries.send((exchange, delivery)).await.is_err() {
+                    if news_sink.send((exchange, delivery)).await.is_err() {
                         return;
                     }
                 }
@@ -97,13 +102,23 @@ impl Feeds {
         }
         *status.connectors.lock().unwrap_or_else(PoisonError::into_inner) = connectors.clone();
         let (ids, fetching) = (HashMap::new(), Arc::default());
-        Ok(Self { inputs, catalogue, status, watched, connectors, ids, wanted, fetching, tasks })
+        Ok(Self {
+            inputs,
+            news,
+            catalogue,
+            status,
+            watched,
+            connectors,
+            ids,
+            wanted,
+            fetching,
+            tasks,
+        })
     }
 
-    /// Passes deliveries on and answers wants until either side ends.
+    /// Passes news on and answers wants until either side ends.
     pub async fn run(
         mut self,
-        mut deliveries: mpsc::Receiver<(Exchange, Delivery)>,
         mut wants: mpsc::Receiver<Vec<Want>>,
         mut stop: tokio::sync::watch::Receiver<bool>,
     ) {
@@ -117,7 +132,7 @@ impl Feeds {
                     Some(some) => self.answer(some).await,
                     None => break,
                 },
-                delivery = deliveries.recv() => match delivery {
+                news = self.news.recv() => match news {
                     Some((exchange, delivery)) => self.deliver(exchange, delivery).await,
                     None => break,
                 },
@@ -143,12 +158,8 @@ impl Feeds {
 
     async fn deliver(&mut self, exchange: Exchange, delivery: Delivery) {
         let kind = match delivery.kind {
-            DeliveryKind::Market { instrument, event } => {
-                if self.watched.take(instrument, &event, delivery.received_at) {
-                    return;
-                }
-                InputKind::Market { instrument, event }
-            }
+            // Goes to the engine's own queue: it never comes by here.
+            DeliveryKind::Market { .. } => return,
             DeliveryKind::RoundTrip(span) => InputKind::RoundTrip { exchange, span },
             DeliveryKind::Clock { offset_lower_ns, offset_upper_ns } => {
                 let mut clocks = self.status.clocks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -192,14 +203,16 @@ impl Feeds {
             }
         }
         for instrument in tell {
+            // The engine first: its queue hands out inputs before events of markets, so events at
+            // a new scale find the engine knowing it.
+            let kind = InputKind::Instrument(instrument.clone());
+            let _ = self.inputs.send(Input { at: now(), kind }).await;
             let key = (instrument.exchange, instrument.symbol);
             if let (Some(id), Some(connector)) =
                 (self.ids.get(&key), self.connectors.get(&instrument.exchange))
             {
-                connector.subscribe(*id, instrument.clone(), None);
+                connector.subscribe(*id, instrument, None);
             }
-            let kind = InputKind::Instrument(instrument);
-            let _ = self.inputs.send(Input { at: now(), kind }).await;
         }
     }
 

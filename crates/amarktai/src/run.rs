@@ -21,8 +21,11 @@ use tokio::sync::{mpsc, watch};
 
 /// Requests of people that wait for the engine.
 const REQUESTS_MAX: usize = 1_024;
-/// Inputs that wait for the engine: half a second of a very busy fleet of markets.
-const INPUTS_MAX: usize = 16_384;
+/// Rare inputs that wait for the engine: the instruments and the history of a large fleet.
+const INPUTS_MAX: usize = 1_024;
+/// Events of markets that wait for the engine: half a second of a very busy fleet of them. When it
+/// is full the connectors keep the newest quotes and otherwise wait, and the sockets with them.
+const MARKETS_MAX: usize = 16_384;
 /// Wants are told again; a full queue loses nothing.
 const WANTS_MAX: usize = 16;
 /// An orderly end takes no longer than this.
@@ -96,7 +99,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let (inputs_tx, inputs) = mpsc::channel::<Input>(INPUTS_MAX);
     let (wants_tx, wants) = mpsc::channel(WANTS_MAX);
     let (sayings, said) = mpsc::channel(SAYINGS_MAX);
-    let (deliveries_tx, deliveries) = mpsc::channel(1_024);
+    let (markets_tx, markets) = mpsc::channel(MARKETS_MAX);
     let (stop, stopped) = watch::channel(false);
     let (catalogue, pulse) = (Catalogue::default(), Arc::new(Pulse::default()));
     let (core, feeds_status) = (Core::new(requests_tx), Arc::new(FeedsStatus::default()));
@@ -105,7 +108,9 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let is_bodyguard_on = switches.bodyguard;
     let first = Input { at: now(), kind: InputKind::Switches(switches) };
     let _ = inputs_tx.send(first).await;
-    let queues = Queues { requests, inputs, wants: wants_tx, sayings };
+    let watched = Arc::new(Watched::new(feeds_status.clone(), catalogue.clone()));
+    let queues =
+        Queues { requests, inputs, markets, watched: watched.clone(), wants: wants_tx, sayings };
     let core_loop = CoreLoop::new(engine, store.clone(), queues, catalogue.clone(), pulse.clone());
     let engine_end = spawn_engine(core_loop)?;
 
@@ -114,13 +119,12 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         speak(said).await;
         "speaker"
     });
-    let watched = Arc::new(Watched::new(feeds_status.clone(), catalogue.clone()));
     let (list, status) = (catalogue.clone(), feeds_status.clone());
-    let feeds = Feeds::start(config, inputs_tx, list, status, watched.clone(), &deliveries_tx)
+    let feeds = Feeds::start(config, inputs_tx, list, status, watched.clone(), &markets_tx)
         .map_err(|e| failed("exchanges", e))?;
     let feeds_stop = stopped.clone();
     tasks.spawn(async move {
-        feeds.run(deliveries, wants, feeds_stop).await;
+        feeds.run(wants, feeds_stop).await;
         "feeds"
     });
 

@@ -295,7 +295,8 @@ impl Market {
                     self.book.clear();
                 }
             }
-            MarketEvent::Gap { .. } => {}
+            // Connectors deliver no bars as events; only backtests do.
+            MarketEvent::Gap { .. } | MarketEvent::Bar(_) => {}
         }
         !was_quoted && self.is_quoted()
     }

@@ -33,7 +33,7 @@ pub use ids::{AccountId, BotId, FillId, InstrumentId, OrderId, TradeId};
 pub use instrument::{FeeSchedule, Instrument, InstrumentStatus, PercentBand};
 pub use ledger::{Book, LedgerAccount, Posting, Transfer, TransferReason};
 pub use market_event::{
-    Bar, BookUpdate, Level, MarketEvent, Print, Timeframe, Touch, UnknownTimeframe,
+    Bar, BookUpdate, ClosedBar, Level, MarketEvent, Print, Timeframe, Touch, UnknownTimeframe,
 };
 pub use number::{Amount, NumberError, Price, Quantity, Rate, Round, parse_scaled};
 pub use order::{

@@ -242,19 +242,70 @@ impl FromStr for Amount {
     }
 }
 
+/// A figure written from its end: 39 digits of 128 bits, a point and a sign fit.
+struct Backwards {
+    text: [u8; 44],
+    at: usize,
+}
+
+impl Default for Backwards {
+    fn default() -> Self {
+        Self { text: [0; 44], at: 44 }
+    }
+}
+
+impl Backwards {
+    fn put(&mut self, byte: u8) {
+        self.at -= 1;
+        self.text[self.at] = byte;
+    }
+
+    fn whole(&mut self, mut value: u64) {
+        loop {
+            self.put(b'0' + (value % 10) as u8);
+            value /= 10;
+            if value == 0 {
+                return;
+            }
+        }
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.text[self.at..]).expect("digits, a point and a sign are ASCII")
+    }
+}
+
 impl fmt::Display for Amount {
     /// Canonical: no exponent, no trailing zeros, `-0` never.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let one = Self::ONE.0.unsigned_abs();
-        let (whole, rest) = (self.0.unsigned_abs() / one, self.0.unsigned_abs() % one);
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let text = if rest == 0 {
-            format!("{sign}{whole}")
-        } else {
-            let fraction = format!("{rest:012}");
-            format!("{sign}{whole}.{}", fraction.trim_end_matches('0'))
+        // Rows and events are mostly figures: no allocation, and 64 bits where they do.
+        let (one, all) = (Self::ONE.0.unsigned_abs(), self.0.unsigned_abs());
+        let (mut whole, mut rest) = match (u64::try_from(all), u64::try_from(one)) {
+            (Ok(all), Ok(one)) => (u128::from(all / one), all % one),
+            // Below ONE, which has 40 bits.
+            _ => (all / one, (all % one) as u64),
         };
-        f.pad(&text)
+        let mut places = AMOUNT_SCALE;
+        while places > 0 && rest % 10 == 0 {
+            (rest, places) = (rest / 10, places - 1);
+        }
+        let mut digits = Backwards::default();
+        for _ in 0..places {
+            digits.put(b'0' + (rest % 10) as u8);
+            rest /= 10;
+        }
+        if places > 0 {
+            digits.put(b'.');
+        }
+        while whole > u128::from(u64::MAX) {
+            digits.put(b'0' + (whole % 10) as u8);
+            whole /= 10;
+        }
+        digits.whole(whole as u64);
+        if self.0 < 0 {
+            digits.put(b'-');
+        }
+        f.pad(digits.text())
     }
 }
 
@@ -500,6 +551,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn text_is_that_of_whole_and_fraction_written_apart(value: i128, small: i64) {
+            for value in [value, i128::from(small), i128::from(small) * 1_000_000, 0] {
+                let one = Amount::ONE.0.unsigned_abs();
+                let (whole, rest) = (value.unsigned_abs() / one, value.unsigned_abs() % one);
+                let text = format!("{}{whole}.{rest:012}", if value < 0 { "-" } else { "" });
+                let text = text.trim_end_matches('0').trim_end_matches('.');
+                prop_assert_eq!(Amount(value).to_string(), text);
+            }
+        }
+
         #[test]
         fn amounts_agree_with_an_independent_decimal(a in -10i64.pow(15)..10i64.pow(15), b in 1i64..10i64.pow(12)) {
             let (x, y) = (Amount::from_scaled(a.into(), 6, Round::Down), Amount::from_scaled(b.into(), 6, Round::Down));

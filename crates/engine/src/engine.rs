@@ -173,6 +173,9 @@ impl Engine {
         if id.0 as usize >= self.markets.all.len() {
             return;
         }
+        if let MarketEvent::Bar(bar) = event {
+            return self.on_closed_bar(id, bar, now, out);
+        }
         let exchange = self.markets.get(id).instrument.exchange;
         let clock = self.markets.clock(exchange);
         // Prints fetched late act at their own time, as far as that is after what was seen.
@@ -400,7 +403,7 @@ fn tell(
         }
         MarketEvent::Feed { .. } if change.feed_changed => shard.on_feed(id, world, out),
         MarketEvent::Gap { .. } => shard.on_gap(id),
-        MarketEvent::Feed { .. } => {}
+        MarketEvent::Feed { .. } | MarketEvent::Bar(_) => {}
     }
     shard.on_bid(id, world, out);
     for (series, bar) in &change.closed {

@@ -111,6 +111,18 @@ impl Shard {
         world: &World<'_>,
         out: &mut Vec<Output>,
     ) {
+        if self.wants_flat(slot, reason, world) {
+            self.try_exit(slot, world, out);
+        }
+    }
+
+    /// Remembers that a bot's position is to be closed, where the table lets it; says whether.
+    pub(crate) fn wants_flat(
+        &mut self,
+        slot: usize,
+        reason: ExitReason,
+        world: &World<'_>,
+    ) -> bool {
         let wish = match reason {
             ExitReason::Signal => Wish::StrategyExit,
             _ if reason.is_protective() => Wish::ProtectiveExit,
@@ -120,9 +132,9 @@ impl Shard {
         let bot = &mut self.bots[slot];
         let holds_nothing = bot.fixed.position.is_flat() && bot.open.is_empty();
         if may == Permission::No || bot.exit_wanted.is_some() || holds_nothing {
-            return;
+            return false;
         }
-        let Some(id) = bot.fixed.instrument else { return };
+        let Some(id) = bot.fixed.instrument else { return false };
         bot.exit_wanted = Some(reason);
         bot.exit_retry_at = world.now;
         let interest = self.interest(id);
@@ -132,7 +144,7 @@ impl Shard {
         let bot = &mut self.bots[slot];
         bot.high = high.or(bot.high);
         self.touch(slot);
-        self.try_exit(slot, world, out);
+        true
     }
 
     /// Takes the next step towards flat: open orders first, then a sale of what is left.

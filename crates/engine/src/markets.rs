@@ -2,7 +2,7 @@
 
 use crate::rates::ImportedRates;
 use domain::{
-    Amount, Bar, BookUpdate, DataGrade, Exchange, FeedState, Instrument, InstrumentId,
+    Amount, Bar, BookUpdate, ClosedBar, DataGrade, Exchange, FeedState, Instrument, InstrumentId,
     InstrumentStatus, Level, MarketEvent, Price, Print, Quantity, Round, Side, Span, Symbol,
     Timeframe, Timestamp,
 };
@@ -279,11 +279,31 @@ impl Market {
                     self.is_made_of_prints = false;
                 }
             }
+            // Taken apart by `Engine::on_closed_bar`.
+            MarketEvent::Bar(_) => {}
             MarketEvent::Gap { from } => {
                 for series in &mut self.series {
                     series.builder.lost(*from, now);
                 }
                 self.give_up(change);
+            }
+        }
+    }
+
+    /// A closed bar for every series: its own as it is, longer ones by its part in them.
+    pub(crate) fn close_series(&mut self, closed: &ClosedBar, change: &mut Change) {
+        let length = closed.timeframe.span().unwrap_or_default();
+        for (i, series) in self.series.iter_mut().enumerate() {
+            if series.timeframe == closed.timeframe {
+                if series.close(closed.bar) {
+                    change.closed.push((i, closed.bar));
+                }
+                continue;
+            }
+            let mut whole: Option<Bar> = None;
+            series.builder.on_bar(&closed.bar, length, &mut |bar| whole = Some(bar));
+            if let Some(bar) = whole.filter(|bar| series.close(*bar)) {
+                change.closed.push((i, bar));
             }
         }
     }

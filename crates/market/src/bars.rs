@@ -61,6 +61,9 @@ pub struct BarBuilder {
     last: Option<(u64, Timestamp)>,
     last_close: Option<Price>,
     counts: BarCounts,
+    /// It is given shorter bars: the clock closes nothing then, their ends do.
+    #[serde(default)]
+    is_of_bars: bool,
 }
 
 impl BarBuilder {
@@ -76,6 +79,7 @@ impl BarBuilder {
             last: None,
             last_close: None,
             counts: BarCounts::default(),
+            is_of_bars: false,
         }
     }
 
@@ -108,9 +112,46 @@ impl BarBuilder {
         self.release(span, deliver);
     }
 
+    /// Takes a closed bar of a shorter (or this) timeframe and delivers the bar that it ends. A bar
+    /// whose beginning or parts were not seen is dropped, as one with missing prints is.
+    pub fn on_bar(&mut self, bar: &Bar, length: Span, deliver: &mut impl FnMut(Bar)) {
+        let Some(span) = self.timeframe.span() else { return };
+        self.is_of_bars = true;
+        let open_at = bar.open_at.floor(span);
+        match self.open_at() {
+            None => self.open_from_bar(open_at, bar),
+            Some(last) if open_at > last => {
+                // Its last parts never came.
+                self.drafts.iter_mut().for_each(|d| d.is_lost = true);
+                self.release_all(deliver);
+                self.open_from_bar(open_at, bar);
+            }
+            Some(_) => {}
+        }
+        let Some(draft) = self.drafts.back_mut() else { return };
+        draft.take_bar(bar, length);
+        if bar.open_at + length >= open_at + span {
+            self.release_all(deliver);
+        }
+    }
+
+    fn open_from_bar(&mut self, open_at: Timestamp, bar: &Bar) {
+        let is_late = bar.open_at > open_at;
+        self.drafts.push_back(Draft::new(open_at, is_late || open_at < self.whole_from));
+    }
+
+    fn release_all(&mut self, deliver: &mut impl FnMut(Bar)) {
+        while !self.drafts.is_empty() {
+            self.release_first(deliver);
+        }
+    }
+
     /// Closes what is over at this exchange time and was given [`CLOSE_DELAY`] to come in. Call
     /// it only while the feed is fresh: silence of a dead feed is no quiet market.
     pub fn on_time(&mut self, exchange_now: Timestamp, deliver: &mut impl FnMut(Bar)) {
+        if self.is_of_bars {
+            return;
+        }
         let Some((span, open)) = self.timeframe.span().zip(self.open_at()) else { return };
         let open_at = (exchange_now - CLOSE_DELAY).floor(span);
         if open_at > open {
@@ -120,7 +161,7 @@ impl BarBuilder {
 
     /// Exchange time at which [`Self::on_time`] has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let span = self.timeframe.span()?;
+        let span = self.timeframe.span().filter(|_| !self.is_of_bars)?;
         Some(self.open_at()? + span + CLOSE_DELAY)
     }
 

@@ -20,7 +20,6 @@ mod performance;
 mod problem;
 mod read;
 mod realtime;
-mod returns;
 mod routes;
 pub mod schema;
 mod serve;

@@ -1,5 +1,6 @@
 //! One account on one instrument of a simulated exchange.
 
+mod bars;
 mod maker;
 
 use crate::matching::walk;
@@ -109,6 +110,21 @@ struct Incoming {
     round_trip: Span,
 }
 
+impl Incoming {
+    fn of(order: &ApprovedOrder, round_trip: Span) -> Self {
+        let intent = order.intent();
+        Self {
+            id: intent.id,
+            side: intent.side,
+            kind: intent.kind,
+            time_in_force: intent.time_in_force,
+            quantity: intent.quantity,
+            worst_price: order.worst_price(),
+            round_trip,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Message {
     New(Incoming),
@@ -134,6 +150,9 @@ pub struct Venue {
     /// What this account took of levels that still stand: side of the book, price, quantity.
     taken: SmallVec<[(Side, Price, Quantity); 4]>,
     credits: SmallVec<[Credit; 1]>,
+    /// Of the bar that is being worked off, where there are bars alone.
+    #[serde(skip)]
+    room: bars::Room,
 }
 
 /// Credits are consumed by the prints that follow within a blink; more than this are old.
@@ -142,17 +161,8 @@ const CREDITS_MAX: usize = 16;
 impl Venue {
     /// Sends an order; it arrives one round trip after it was decided.
     pub fn submit(&mut self, order: ApprovedOrder, round_trip: Span) {
-        let intent = order.intent();
-        let incoming = Incoming {
-            id: intent.id,
-            side: intent.side,
-            kind: intent.kind,
-            time_in_force: intent.time_in_force,
-            quantity: intent.quantity,
-            worst_price: order.worst_price(),
-            round_trip,
-        };
-        self.send(intent.at + round_trip, Message::New(incoming));
+        let at = order.intent().at;
+        self.send(at + round_trip, Message::New(Incoming::of(&order, round_trip)));
     }
 
     /// Sends a cancellation: a fill can beat it.
@@ -218,6 +228,10 @@ impl Venue {
 
     /// Lets everything arrive that is due.
     pub fn advance(&mut self, now: Timestamp, market: &MarketState<'_>, out: &mut Vec<SimEvent>) {
+        // What arrives between bars waits for the next one to open.
+        if market.grade == DataGrade::Bars {
+            return;
+        }
         while let Some((due, message)) = self.messages.front().copied() {
             let is_seen = market.requested_at.is_none_or(|requested| requested >= due);
             // Polled: wait for a book that was asked for after arrival, unless there is none.

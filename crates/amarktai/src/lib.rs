@@ -11,5 +11,6 @@ pub mod demo;
 pub mod feeds;
 pub mod logging;
 pub mod offline;
+pub mod research;
 pub mod run;
 pub mod supervise;

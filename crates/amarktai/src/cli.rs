@@ -85,6 +85,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure the simulated exchange on a recorded market
+    Fidelity(Fidelity),
     /// Create, list and steer bots
     Bots(Bots),
     /// Closed round trips
@@ -133,6 +135,18 @@ pub enum ConfigVerb {
     },
     /// Only say whether it is valid: exit 0 or 2
     Check,
+}
+
+/// `fidelity …`
+#[derive(Clone, Debug, Args)]
+pub struct Fidelity {
+    /// Recordings of one market, which are read as one: Binance's raw stream, a recorded session,
+    /// Bitstamp's order-by-order log; packed with gzip or not
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `sandbox …`
@@ -202,6 +216,7 @@ mod tests {
             "sandbox --fault luno:drop=10% --control-port 9104",
             "sandbox --tape btc.jsonl.gz --loop",
             "check --json",
+            "fidelity a.raw.gz b.raw.gz --json",
             "bots list --json",
             "bots create --name a --exchange luno --symbol BTC/ZAR --strategy ema_cross \
              --capital 1000 --params {\"fast\":5}",
@@ -232,6 +247,7 @@ mod tests {
             "",
             "fly",
             "backtest",
+            "fidelity",
             "why",
             "run --listen",
             "trades --limit 0",

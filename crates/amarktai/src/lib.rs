@@ -9,6 +9,7 @@ pub mod config;
 pub mod core_loop;
 pub mod demo;
 pub mod feeds;
+pub mod fidelity;
 pub mod logging;
 pub mod offline;
 pub mod run;

@@ -222,6 +222,8 @@ mod tests {
              --capital 1000 --params {\"fast\":5}",
             "bots stop a --positions sell",
             "bots clone a b",
+            "bots rearm a",
+            "bots create --name a --exchange kraken --symbol BTC/USD --strategy dca --capital 9",
             "trades --paper --limit 1 --json",
             "orders --bot a",
             "orders cancel 17",

@@ -13,4 +13,6 @@ pub mod fidelity;
 pub mod logging;
 pub mod offline;
 pub mod run;
+pub mod signals;
 pub mod supervise;
+pub mod watched;

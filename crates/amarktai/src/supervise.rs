@@ -136,11 +136,7 @@ impl Supervisor {
             .iter()
             .filter_map(|c| c.fatal.as_ref().map(|why| format!("{}: {why}", c.exchange)))
             .collect();
-        let missing: Vec<String> = connectors
-            .iter()
-            .filter(|c| c.instruments == 0)
-            .map(|c| format!("{}: no instruments yet", c.exchange))
-            .collect();
+        let missing: Vec<String> = connectors.iter().filter_map(missing).collect();
         match (fatal.is_empty(), missing.is_empty()) {
             (false, _) => part(Status::Degraded, fatal.join("; ")),
             (true, false) => part(Status::Degraded, missing.join("; ")),
@@ -192,6 +188,17 @@ fn store_part(store: &StoreHealth) -> Part {
             part(Status::Healthy, format!("last commit {ms:.1} ms, {} rows wait", store.queue))
         }
         (None, None) => part(Status::Healthy, "nothing committed yet".to_owned()),
+    }
+}
+
+/// What an exchange lacks: its instruments, or the last refresh of them.
+fn missing(connector: &exchanges::ConnectorStatus) -> Option<String> {
+    let exchange = connector.exchange;
+    match (connector.instruments, &connector.unreachable) {
+        (0, None) => Some(format!("{exchange}: no instruments yet")),
+        (0, Some(why)) => Some(format!("{exchange}: no instruments yet: {why}")),
+        (_, Some(why)) => Some(format!("{exchange}: instruments not refreshed: {why}")),
+        (_, None) => None,
     }
 }
 

@@ -226,6 +226,13 @@ async fn a_bot_is_made_steered_and_asked_by_its_name() {
     assert_eq!(serde_json::from_slice::<Value>(&one.stdout).unwrap().as_array().unwrap().len(), 1);
     assert!(String::from_utf8(one.stderr).unwrap().contains("more: --after 1"));
     done(data, "bots retire scout").await;
+    assert!(refused(data, "bots rearm second").await.contains("RISK_STOP"));
+    let foreign = "bots create --name far --exchange kraken --symbol BTC/USD --strategy dca \
+                   --capital 100 --json";
+    assert_eq!(
+        bot(done(data, foreign).await)["holds"],
+        serde_json::json!(["UNSUPPORTED_EXCHANGE"])
+    );
     server.stop().await;
 }
 

@@ -61,6 +61,8 @@ refusals! {
     PriceFilter "PRICE_FILTER" { price: Amount, tick_size: Amount },
     /// The quantity is not a multiple of the lot size or outside the exchange's range.
     LotSize "LOT_SIZE" { quantity: Amount, lot_size: Amount, minimum: Amount, maximum: Amount },
+    /// The price is outside the exchange's band around its reference price.
+    PercentPrice "PERCENT_PRICE" { price: Amount, lowest: Amount, highest: Amount },
     /// Too many open orders for the exchange.
     MaxOpenOrders "MAX_OPEN_ORDERS" { open: u32, maximum: u32 },
     /// The order is worth more than the bot may send at once.

@@ -63,6 +63,23 @@ impl Engine {
         bots.min_by_key(|b| b.record.lifecycle == Lifecycle::Retired).map(|b| b.record.id)
     }
 
+    /// How many bots an account ever had, clones and retired ones included.
+    pub fn bots_ever(&self, account: AccountId) -> u64 {
+        self.shard(account).map_or(0, |shard| shard.bots.len() as u64)
+    }
+
+    /// What a bot is worth now: cash and its position at the bid; `None`: not known.
+    pub fn equity(&self, id: BotId) -> Option<Amount> {
+        let (at, slot) = self.find(None, id)?;
+        self.shards[at].equity(slot, &self.world())
+    }
+
+    /// Does a bot hold something that can be sold?
+    pub fn has_position(&self, id: BotId) -> bool {
+        let found = self.find(None, id);
+        found.is_some_and(|(at, slot)| !self.shards[at].bots[slot].fixed.position.is_flat())
+    }
+
     /// A bot's name and exchange.
     pub fn name_of(&self, id: BotId) -> Option<(String, String)> {
         let (at, slot) = self.find(None, id)?;

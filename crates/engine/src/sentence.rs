@@ -1,5 +1,6 @@
 //! The one sentence: what a bot is doing right now.
 
+use crate::instrument::status_word;
 use crate::shard::{Shard, World, feed_reason, loss_percent};
 use domain::{Hold, Lifecycle, Side, Timeframe, Timestamp};
 
@@ -67,7 +68,11 @@ fn paused(shard: &Shard, slot: usize, hold: Hold, world: &World<'_>) -> String {
             bot.config().symbol.quote,
             bot.config().exchange
         ),
-        Hold::InstrumentHalted => format!("Paused: {} is halted.", bot.config().symbol),
+        Hold::InstrumentHalted => {
+            let status = bot.fixed.instrument.map(|id| world.markets.get(id).instrument.status);
+            let word = status.map_or("halted", status_word);
+            format!("Paused: {} is {word} on {}.", bot.config().symbol, bot.config().exchange)
+        }
         other => format!("Paused: {}.", other.name()),
     }
 }
@@ -164,10 +169,13 @@ pub(crate) fn refusal_figures(refusal: &domain::Refusal) -> String {
         R::SpreadTooWide { spread_bp, collar_bp } => {
             format!("spread {spread_bp:.1} bp > {collar_bp} bp")
         }
-        R::InstrumentHalted { status } => format!("instrument {status:?}").to_lowercase(),
+        R::InstrumentHalted { status } => format!("instrument is {}", status_word(*status)),
         R::PriceFilter { price, tick_size } => format!("price {price} against tick {tick_size}"),
         R::LotSize { quantity, lot_size, minimum, maximum } => {
             format!("quantity {quantity} against lot {lot_size}, {minimum} to {maximum}")
+        }
+        R::PercentPrice { price, lowest, highest } => {
+            format!("price {price} outside the exchange's {lowest} to {highest}")
         }
         R::MaxOpenOrders { open, maximum } => format!("{open} open orders of {maximum}"),
         R::OrderTooLarge { notional, maximum } => format!("order {notional} > {maximum}"),

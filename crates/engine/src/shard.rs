@@ -120,6 +120,10 @@ pub(crate) struct Shard {
     pub(crate) sampled_at: Timestamp,
     /// Scratch for the simulated exchange's answers: no allocation per event.
     pub(crate) answers: Vec<SimEvent>,
+    /// The price at which an exit fires inside the closed bar that is being worked off…
+    pub(crate) price_in_bar: Option<Price>,
+    /// …and its order, once approved.
+    pub(crate) leaving: Option<(risk::ApprovedOrder, Price)>,
 }
 
 impl Shard {
@@ -141,6 +145,8 @@ impl Shard {
             trades_refused: 0,
             sampled_at: Timestamp::EPOCH,
             answers: Vec::new(),
+            price_in_bar: None,
+            leaving: None,
         }
     }
 
@@ -285,8 +291,11 @@ pub(crate) fn state_of<'a>(market: &'a Market, clock: Clock) -> MarketState<'a> 
     MarketState {
         instrument: &market.instrument,
         book: &market.book,
-        is_valid: market.is_valid(),
+        // Where nothing trades nothing fills, whatever the book still shows.
+        is_valid: market.is_valid() && crate::instrument::may_trade(market.instrument.status),
         grade: market.grade,
+        last_price: market.last_print.map(|p| p.price),
+        average: market.average.as_ref(),
         requested_at: market.requested_at,
         clock_upper: clock.upper,
     }

@@ -7,8 +7,9 @@ use crate::bot::Bot;
 use crate::engine::{Engine, EngineConfig};
 use crate::markets::Market;
 use crate::output::{AccountRecord, StateRow};
+use crate::rates::Imported;
 use crate::shard::{Shard, Stop};
-use domain::{InstrumentId, Policy, Timestamp};
+use domain::{Currency, InstrumentId, Policy, Timestamp};
 use ledger::Ledger;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ struct FleetState {
     policy: (u32, Policy),
     policy_versions: u32,
     stop: Option<Stop>,
+    #[serde(default)]
+    rates: Vec<((Currency, Currency), Imported)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -64,6 +67,7 @@ impl Engine {
                 policy: self.policy.clone(),
                 policy_versions: self.policy_versions,
                 stop: self.fleet_stop.clone(),
+                rates: self.markets.imported.clone().into_iter().collect(),
             };
             rows.push(row("fleet".to_owned(), &fleet));
         }
@@ -105,6 +109,7 @@ impl Engine {
                     engine.policy = fleet.policy;
                     engine.policy_versions = fleet.policy_versions;
                     engine.fleet_stop = fleet.stop;
+                    engine.markets.imported = fleet.rates.into_iter().collect();
                 }
                 "market" => engine.markets.all.push(read::<Market>(row)?),
                 "venue" => engine.restore_venue(row)?,

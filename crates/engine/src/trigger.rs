@@ -139,6 +139,54 @@ impl Triggers {
         self.high(owner).map(|high| below(high, distance))
     }
 
+    /// The highest stop or trailing stop at or above a price, of owners that are not left out:
+    /// what a falling market reaches first.
+    pub(crate) fn first_falling(
+        &self,
+        low: Price,
+        left_out: &[u32],
+    ) -> Option<(Price, u32, Reason)> {
+        let counts = |owner: &u32| !left_out.contains(owner);
+        let stop = self.falling.iter().rev().take_while(|t| t.0 >= low);
+        let stop = stop.filter(|t| t.1 == Reason::Stop && counts(&t.2)).map(|t| (t.0, t.2, t.1));
+        let trails = self.trailing.iter().flat_map(|group| {
+            let of = |(distance, owner): &(Rate, u32)| (below(group.high, *distance), *owner);
+            group.members.iter().map(of)
+        });
+        let trails = trails.filter(|(price, owner)| *price >= low && counts(owner));
+        let trail = trails.map(|(price, owner)| (price, owner, Reason::Trail)).max();
+        stop.take(1).chain(trail).max()
+    }
+
+    /// The lowest target at or below a price, of owners that are not left out.
+    pub(crate) fn first_rising(&self, high: Price, left_out: &[u32]) -> Option<(Price, u32)> {
+        let reached = self.rising.iter().take_while(|t| t.0 <= high);
+        reached.map(|t| (t.0, t.2)).find(|(_, owner)| !left_out.contains(owner))
+    }
+
+    /// Whose drawdown limit a bid reaches.
+    pub(crate) fn drawdowns(&self, bid: Price) -> Vec<u32> {
+        let reached = self.falling.iter().rev().take_while(|t| t.0 >= bid);
+        reached.filter(|t| t.1 == Reason::Drawdown).map(|t| t.2).collect()
+    }
+
+    /// Takes a new high into account without firing anything; who is left out saw only `last`.
+    pub(crate) fn raise_to(&mut self, high: Price, last: Price, left_out: &[u32]) {
+        let mut late: Vec<(u32, Price, Rate)> = Vec::new();
+        for owner in left_out {
+            let distance = self.by_owner.get(owner).and_then(|o| o.trail);
+            if let (Some(distance), Some(high)) = (distance, self.high(*owner)) {
+                late.push((*owner, high.max(last), distance));
+                self.untrail(*owner);
+            }
+        }
+        self.raise(high);
+        self.window = None;
+        for (owner, high, distance) in late {
+            self.trail(owner, high, distance);
+        }
+    }
+
     /// The best bid is now here: raises highs, returns whom it fires, each once.
     pub(crate) fn on_bid(&mut self, bid: Price) -> Vec<(u32, Reason)> {
         if self.window.is_some_and(|(low, high)| bid > low && bid < high) {

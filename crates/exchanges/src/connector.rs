@@ -35,17 +35,30 @@ impl Connector {
         config: ConnectorConfig,
         sink: mpsc::Sender<Delivery>,
     ) -> Result<Self, ExchangeError> {
+        Self::start_apart(config, sink.clone(), sink)
+    }
+
+    /// The same with a sink of their own for the events of markets, the one that is in a hurry;
+    /// lists of instruments, round trips and clocks go to `rest`. Between the two there is no order.
+    ///
+    /// # Errors
+    /// Where the HTTP client cannot be built.
+    pub fn start_apart(
+        config: ConnectorConfig,
+        markets: mpsc::Sender<Delivery>,
+        rest: mpsc::Sender<Delivery>,
+    ) -> Result<Self, ExchangeError> {
         install_tls();
         let shared = Arc::new(Shared::new(config)?);
         let mut tasks = JoinSet::new();
-        let outlet = Outlet::new(sink);
+        let outlet = Outlet::new(rest);
         for part in [Part::Instruments, Part::Clock] {
             let (shared, outlet) = (Arc::clone(&shared), outlet.clone());
             tasks.spawn(supervise(Arc::clone(&shared), move || {
                 run_part(part, Arc::clone(&shared), outlet.clone())
             }));
         }
-        tasks.spawn(streams(Arc::clone(&shared), outlet));
+        tasks.spawn(streams(Arc::clone(&shared), Outlet::new(markets)));
         Ok(Self { shared, tasks })
     }
 
@@ -271,6 +284,7 @@ async fn keep_instruments(shared: &Shared, outlet: &Outlet) {
             Err(error) => {
                 let exchange = shared.config.exchange.name();
                 tracing::warn!(exchange, %error, "instruments not refreshed");
+                shared.stats.unreachable(error.to_string());
                 backoff.next_wait()
             }
         };

@@ -201,10 +201,20 @@ impl Rest {
 }
 
 fn unreachable(error: reqwest::Error) -> ExchangeError {
-    // Without the URL: it is ours, and the reason is what matters.
-    let mut text = error.without_url().to_string();
-    text.truncate(200);
-    ExchangeError::Unavailable(text)
+    // Without the URL: it is ours, and the reason is what matters: the innermost error has it, a
+    // name that is not found or a connection refused.
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut inner: Option<&dyn std::error::Error> = std::error::Error::source(&error);
+    let mut deepest = None;
+    while let Some(next) = inner {
+        deepest = Some(next);
+        inner = next.source();
+    }
+    if let Some(deepest) = deepest {
+        text = format!("{text}: {deepest}");
+    }
+    ExchangeError::Unavailable(text.chars().take(200).collect())
 }
 
 async fn read_bounded(mut answer: Response) -> Result<Vec<u8>, ExchangeError> {

@@ -42,6 +42,8 @@ pub struct Snapshot<'a> {
     pub instrument: &'a Instrument,
     /// Its book.
     pub book: &'a Book,
+    /// What the exchange measures prices against; `None`: it does not, or it is not known.
+    pub reference: Option<Price>,
     /// Its feed.
     pub feed: &'a FeedState,
     /// The policy in force for the account.
@@ -72,7 +74,7 @@ pub struct Snapshot<'a> {
     pub position_cost: Amount,
     /// Value of open buy orders.
     pub open_buys: Amount,
-    /// Open orders of the account on this instrument.
+    /// Orders of the account on this instrument that rest or are on their way.
     pub open_orders: u32,
     /// Best price of the account's own resting orders on the other side.
     pub own_opposite: Option<Price>,

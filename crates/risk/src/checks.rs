@@ -44,6 +44,7 @@ pub const CHECKS: &[Check] = &[
     always("status", status),
     always("price_filter", price_filter),
     always("lot_size", lot_size),
+    always("percent_price", percent_price),
     always("max_open_orders", max_open_orders),
     always("order_size", order_size),
     always("price_collar", price_collar),
@@ -146,6 +147,20 @@ fn lot_size(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
         minimum: i.quantity_amount(i.min_quantity),
         maximum: i.quantity_amount(maximum),
     })
+}
+
+fn percent_price(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let (Some(band), OrderKind::Limit { price, .. }) = (s.instrument.percent_band, intent.kind)
+    else {
+        return Ok(());
+    };
+    let reference = s.reference.ok_or_else(|| failed("percent_price", "no reference price"))?;
+    let (low, high) = band.limits(intent.side, reference);
+    if price >= low && price <= high {
+        return Ok(());
+    }
+    let [price, lowest, highest] = [price, low, high].map(|p| s.instrument.price_amount(p));
+    Err(Refusal::PercentPrice { price, lowest, highest })
 }
 
 fn max_open_orders(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
@@ -372,8 +387,12 @@ fn position(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
 
 fn min_notional(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     let unknown = || failed("min_notional", "no price");
-    let notional = notional(intent, s).ok_or_else(unknown)?;
+    let mut notional = notional(intent, s).ok_or_else(unknown)?;
     let minimum = s.instrument.min_notional;
+    // A market order is valued at the exchange's reference price, not at what it will pay.
+    if let (OrderKind::Market, Some(price)) = (intent.kind, s.reference) {
+        notional = notional.min(s.instrument.notional(price, intent.quantity, Round::Up));
+    }
     if notional >= minimum {
         Ok(())
     } else {

@@ -17,6 +17,7 @@ struct Situation {
     policy: Policy,
     bids: Vec<(i64, i64)>,
     asks: Vec<(i64, i64)>,
+    reference: Option<i64>,
     emergency_stop: bool,
     flag_off: Option<&'static str>,
     lifecycle: Lifecycle,
@@ -73,6 +74,7 @@ fn good() -> Situation {
         policy: Policy::default(),
         bids: vec![(9_995, 10_000), (9_990, 10_000)],
         asks: vec![(10_000, 10_000), (10_005, 10_000)],
+        reference: None,
         emergency_stop: false,
         flag_off: None,
         lifecycle: Lifecycle::Active,
@@ -135,6 +137,7 @@ impl Situation {
         let snapshot = Snapshot {
             instrument: &self.instrument,
             book: &book,
+            reference: self.reference.map(Price),
             feed: &self.feed,
             policy: &self.policy,
             policy_version: 3,
@@ -261,6 +264,36 @@ fn the_exchanges_filters_are_applied_before_it_can() {
     let huge = exit().with(|s| (s.held, s.intent.quantity) = (50_000, Quantity(21_000)));
     let (notional, maximum) = (amount("2098.95"), amount("2000"));
     refused("notional", &huge, R::NotionalAboveMaximum { notional, maximum });
+}
+
+#[test]
+fn a_price_outside_the_band_of_its_side_is_refused_with_the_band() {
+    let band = PercentBand {
+        bid_up: Rate::from_percent(110),
+        bid_down: Rate::from_percent(90),
+        ask_up: Rate::from_percent(120),
+        ask_down: Rate::from_percent(95),
+        average_minutes: 5,
+    };
+    let banded = |s: Situation, price: i64| {
+        s.with(|s| {
+            (s.instrument.percent_band, s.reference) = (Some(band), Some(10_000));
+            s.intent.kind = limit(price, false);
+        })
+    };
+    passes("its lower end", &banded(good(), 9_000));
+    let [price, lowest, highest] = ["89.95", "90", "110"].map(amount);
+    let refusal = Refusal::PercentPrice { price, lowest, highest };
+    refused("under it", &banded(good(), 8_995), refusal);
+    passes("the other side's upper end", &banded(exit(), 12_000));
+    let [price, lowest, highest] = ["120.05", "95", "120"].map(amount);
+    let refusal = Refusal::PercentPrice { price, lowest, highest };
+    refused("over it", &banded(exit(), 12_005), refusal);
+    let unknown = banded(good(), 9_000).with(|s| s.reference = None);
+    assert!(matches!(unknown.judge().unwrap_err().0, Refusal::CheckFailed { .. }));
+    let market = good().with(|s| (s.instrument.percent_band, s.reference) = (Some(band), Some(1)));
+    let (first, _) = market.judge().unwrap_err();
+    assert!(matches!(first, Refusal::NotionalBelowMinimum { .. }), "valued at the reference");
 }
 
 #[test]

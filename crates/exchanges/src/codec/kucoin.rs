@@ -408,7 +408,14 @@ fn percent_band(wire: &WireSymbol<'_>) -> Result<Option<PercentBand>, DecodeErro
         return Ok(None);
     }
     let (up, down) = (Rate(Rate::ONE.0 + rate.0), Rate(Rate::ONE.0 - rate.0));
-    Ok(Some(PercentBand { bid_up: up, bid_down: down, ask_up: up, ask_down: down }))
+    // No document says relative to what: the last price is what its pages show.
+    Ok(Some(PercentBand {
+        bid_up: up,
+        bid_down: down,
+        ask_up: up,
+        ask_down: down,
+        average_minutes: 0,
+    }))
 }
 
 /// Class A 0.1 %, B 0.2 %, C 0.3 %, times the symbol's own coefficients; zero is free.

@@ -4,12 +4,14 @@
 
 mod client;
 mod data;
+mod research;
 
 pub use client::{
     Bots, BotsVerb, Client, Creation, Events, Orders, OrdersVerb, Page, Policies, PolicyVerb,
     Positions, Role, Scope, Stop, Tokens, TokensVerb, Trades, Users, UsersVerb, Wallet, WalletMove,
     WalletVerb,
 };
+pub use research::{Backtest, Judged, Sampling, Study, Sweep};
 
 pub use data::{Data, DataVerb, Export, ExportFormat, ExportRows, Fetch, Import, Record, Replay};
 
@@ -88,6 +90,10 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run bots over recorded data; --config FILE names several bots
+    Backtest(Box<Backtest>),
+    /// Run many variants of one bot over recorded data
+    Sweep(Box<Sweep>),
     /// Create, list and steer bots
     Bots(Bots),
     /// Closed round trips
@@ -211,6 +217,13 @@ mod tests {
             "sandbox --fault luno:drop=10% --control-port 9104",
             "sandbox --tape btc.jsonl.gz --loop",
             "check --json",
+            "backtest --strategy ema_cross --params {\"fast\":5} --exchange binance --symbol BTC/USDT \
+             --timeframe 1h --capital 5000 --sizing {\"fixed_quote\":\"500\"} --exits {} \
+             --fee-maker 0.001 --fee-taker 0.001 --data a.csv b.csv.gz --from 2024-01-01 \
+             --to 2024-02-01T12:00:00Z --report r.html --json",
+            "backtest --config plan.toml --accept-gaps",
+            "sweep --strategy ema_cross --exchange luno --symbol BTC/ZAR --data a.csv \
+             --vary fast=5..20:5 --vary slow=21,34,55 --sampler tpe --runs 50 --windows 4",
             "bots list --json",
             "bots create --name a --exchange luno --symbol BTC/ZAR --strategy ema_cross \
              --capital 1000 --params {\"fast\":5}",
@@ -249,7 +262,10 @@ mod tests {
         for line in [
             "",
             "fly",
-            "backtest",
+            "backtest --strategy tea",
+            "backtest --fee-taker 5",
+            "backtest --from yesterday",
+            "sweep --strategy ema_cross",
             "why",
             "run --listen",
             "trades --limit 0",

@@ -12,6 +12,7 @@ pub mod demo;
 pub mod feeds;
 pub mod logging;
 pub mod offline;
+pub mod research;
 pub mod run;
 pub mod signals;
 pub mod supervise;

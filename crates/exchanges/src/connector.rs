@@ -54,7 +54,7 @@ impl Connector {
         let shared = Arc::new(Shared::new(config)?);
         let mut tasks = JoinSet::new();
         let outlet = Outlet::new(rest);
-        for part in [Part::Instruments, Part::Clock] {
+        for part in [Part::Instruments, Part::Clock, Part::Listing] {
             let (shared, outlet) = (Arc::clone(&shared), outlet.clone());
             tasks.spawn(supervise(Arc::clone(&shared), move || {
                 run_part(part, Arc::clone(&shared), outlet.clone())
@@ -224,11 +224,13 @@ where
 enum Part {
     Instruments,
     Clock,
+    Listing,
 }
 
 async fn run_part(part: Part, shared: Arc<Shared>, outlet: Outlet) {
     match part {
         Part::Instruments => keep_instruments(&shared, &outlet).await,
+        Part::Listing => crate::listing::watch(&shared).await,
         Part::Clock => keep_clock(&shared, &outlet).await,
     }
 }
@@ -340,6 +342,9 @@ async fn fetch_time(shared: &Shared) -> Result<(Reply, i64, i64), ExchangeError>
 /// A measurement that failed is made again after this.
 const CLOCK_RETRY: Duration = Duration::from_secs(5);
 
+/// Measurements that feeds ask for are at least this far apart.
+const CLOCK_LEAST: Duration = Duration::from_secs(2);
+
 async fn keep_clock(shared: &Shared, outlet: &Outlet) {
     let mut bounds: Option<(i64, i64)> = None;
     loop {
@@ -357,7 +362,10 @@ async fn keep_clock(shared: &Shared, outlet: &Outlet) {
                 return;
             }
         }
-        tokio::time::sleep(wait).await;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = shared.measure.notified() => tokio::time::sleep(CLOCK_LEAST).await,
+        }
     }
 }
 

@@ -27,6 +27,7 @@ mod depth;
 mod error;
 mod history;
 mod kucoin;
+mod listing;
 mod luno;
 mod pace;
 mod prints;

@@ -10,13 +10,14 @@ use crate::pace::ConnectBudget;
 use crate::prints::{Fetched, Item, Live, PrintTape};
 use crate::rest::Rest;
 use crate::status::Stats;
-use crate::watch::{BookHealth, Watch};
+use crate::watch::{BookHealth, Drip, Probe, Watch};
 use domain::{
     BookUpdate, DataGrade, Exchange, FeedState, Instrument, InstrumentId, MarketEvent, Print,
     Timestamp, Touch,
 };
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
@@ -42,6 +43,9 @@ pub(crate) struct Shared {
     wanted: Mutex<BTreeMap<InstrumentId, Wanted>>,
     connects: Mutex<ConnectBudget>,
     clock: Mutex<Option<(i64, i64)>>,
+    /// How often one of the two clocks was set: delays measured before say nothing.
+    clock_sets: AtomicU32,
+    pub(crate) measure: Notify,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -61,6 +65,8 @@ impl Shared {
             wanted: Mutex::default(),
             connects: Mutex::default(),
             clock: Mutex::default(),
+            clock_sets: AtomicU32::new(0),
+            measure: Notify::new(),
         })
     }
 
@@ -73,12 +79,15 @@ impl Shared {
     }
 
     pub(crate) fn set_clock(&self, lower: i64, upper: i64) {
-        *lock(&self.clock) = Some((lower, upper));
+        let before = lock(&self.clock).replace((lower, upper));
+        if before.is_some_and(|(low, high)| low > upper || high < lower) {
+            self.clock_sets.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
-    /// The exchange's clock is at least this much ahead of ours.
-    pub(crate) fn clock_lower(&self) -> Option<i64> {
-        lock(&self.clock).map(|(lower, _)| lower)
+    /// The exchange's clock is ahead of ours by something within these bounds.
+    pub(crate) fn clock_bounds(&self) -> Option<(i64, i64)> {
+        *lock(&self.clock)
     }
 }
 
@@ -110,6 +119,7 @@ pub(crate) struct Feed<B> {
     pub(crate) is_acked: bool,
     /// When it was last asked for.
     pub(crate) asked_at: Instant,
+    clock_sets: u32,
 }
 
 /// Results of calls made beside the stream.
@@ -126,10 +136,14 @@ pub(crate) struct Shard<B, J> {
     pub(crate) outgoing: VecDeque<String>,
     pub(crate) outlet: Outlet,
     pub(crate) link: Result<(), String>,
+    pub(crate) probe: Probe,
     by_native: FxHashMap<String, InstrumentId>,
     link_alive: Option<Instant>,
     silence: Duration,
 }
+
+/// A connection that drips for this long is given up: another one may be faster.
+const DRIP_MAX: Duration = Duration::from_secs(20);
 
 /// What a change of wishes means on the wire.
 #[derive(Debug, Default)]
@@ -155,6 +169,7 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             outgoing: VecDeque::new(),
             outlet,
             link: Err("connecting".into()),
+            probe: Probe::default(),
             by_native: FxHashMap::default(),
             link_alive: None,
             silence,
@@ -213,19 +228,39 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             book: B::default(),
             is_acked: false,
             asked_at: Instant::now(),
+            clock_sets: self.shared.clock_sets.load(Ordering::Relaxed),
         }
     }
 
     /// Anything was read from the socket.
     pub(crate) fn alive(&mut self) {
         self.link_alive = Some(Instant::now());
+        self.probe.alive();
         self.shared.stats.frame(self.index);
+    }
+
+    /// A connection that fell silent, or that has never answered yet, is asked whether it lives.
+    /// KuCoin asks with pings of its own: protocol pings are not used there.
+    pub(crate) fn ask_for_life(&mut self, now: Instant) {
+        if self.exchange() != Exchange::Kucoin && self.outgoing.is_empty() {
+            self.probe.ask(self.is_quiet(now));
+        }
+    }
+
+    /// Has nothing been read for a moment?
+    pub(crate) fn is_quiet(&self, now: Instant) -> bool {
+        let after = self.shared.config.timings.probe_after;
+        self.link_alive.is_some_and(|at| now.saturating_duration_since(at) >= after)
+    }
+
+    pub(crate) fn has_to_send(&self) -> bool {
+        !self.outgoing.is_empty() || self.probe.is_due()
     }
 
     /// A subscription drips for so long that another connection should be tried.
     pub(crate) fn drips_too_long(&self, now: Instant) -> bool {
         let limit = self.shared.config.timings.drip_limit;
-        let is_long = |at: Instant| now.saturating_duration_since(at) > self.silence;
+        let is_long = |at: Instant| now.saturating_duration_since(at) > DRIP_MAX;
         self.feeds.values().any(|f| f.watch.drip.since(limit).is_some_and(is_long))
     }
 
@@ -241,6 +276,7 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
     /// The socket stands: nothing received before counts.
     pub(crate) fn linked(&mut self) {
         self.link = Ok(());
+        self.probe = Probe::default();
         self.link_alive = Some(Instant::now());
     }
 
@@ -254,7 +290,8 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             feed.is_acked = false;
             feed.book = B::default();
             feed.watch.book = BookHealth::Resyncing("waiting for the first book".into());
-            feed.watch.drip = Default::default();
+            feed.watch.drip = Drip::default();
+            feed.watch.is_touch_refused = false;
             feed.tape.abandon_repair();
         }
         self.judge_all().await
@@ -285,11 +322,15 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             feed.watch.alive_at = feed.watch.alive_at.max(link_alive);
         }
         let fatal = self.shared.stats.fatal_reason();
+        let timings = &self.shared.config.timings;
         let link = match &fatal {
             Some(why) => Err(why.as_str()),
+            None if self.probe.unanswered(now_mono, timings.probe_timeout) => {
+                Err("silent: no answer to a ping")
+            }
             None => self.link.as_ref().copied().map_err(String::as_str),
         };
-        let drip_limit = self.shared.config.timings.drip_limit;
+        let drip_limit = timings.drip_limit;
         let state = feed.watch.judge(link, self.silence, drip_limit, now_mono);
         let Some(state) = feed.watch.changed(state) else { return Ok(()) };
         let native = feed.instrument.native.clone();
@@ -327,11 +368,28 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
         }
     }
 
+    /// A touch could not be read: no price until the next one that can be.
+    pub(crate) async fn touch_refused(&mut self, id: InstrumentId) -> Flow {
+        if let Some(feed) = self.feeds.get_mut(&id) {
+            feed.watch.is_touch_refused = true;
+        }
+        self.judge(id).await
+    }
+
     /// An event's exchange time, for the judgement whether the feed drips.
     pub(crate) fn timed(&mut self, id: InstrumentId, event_at: Timestamp, at: Timestamp) {
-        let offset = self.shared.clock_lower();
-        if let Some(feed) = self.feeds.get_mut(&id) {
-            feed.watch.drip.observe(event_at, at, offset, Instant::now());
+        let (offset, sets) =
+            (self.shared.clock_bounds(), self.shared.clock_sets.load(Ordering::Relaxed));
+        let limit = self.shared.config.timings.drip_limit;
+        let Some(feed) = self.feeds.get_mut(&id) else { return };
+        if std::mem::replace(&mut feed.clock_sets, sets) != sets {
+            feed.watch.drip = Drip::default();
+        }
+        let was_dripping = feed.watch.drip.exceeds(limit);
+        feed.watch.drip.observe(event_at, at, offset, Instant::now());
+        if !was_dripping && feed.watch.drip.exceeds(limit) {
+            // Late events, or a clock that was set? Not to be known a minute from now.
+            self.shared.measure.notify_one();
         }
     }
 
@@ -367,7 +425,12 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             return Ok(false);
         }
         self.shared.stats.touched(id.0, true, true);
+        let was_refused =
+            self.feeds.get_mut(&id).is_some_and(|f| std::mem::take(&mut f.watch.is_touch_refused));
         self.emit(id, at, MarketEvent::Touch(touch)).await?;
+        if was_refused {
+            self.judge(id).await?;
+        }
         Ok(true)
     }
 

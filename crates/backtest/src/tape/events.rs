@@ -3,8 +3,8 @@
 use super::column::Column;
 use crate::recorded::Recorded;
 use domain::{
-    BookUpdate, FeedGrade, FeedState, Level, MarketEvent, Price, Print, Quantity, Side, Timestamp,
-    Touch,
+    BookUpdate, ClosedBar, FeedGrade, FeedState, Level, MarketEvent, Price, Print, Quantity, Side,
+    Timestamp, Touch,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,7 @@ enum Other {
     Stale(FeedGrade, String),
     Resyncing(FeedGrade, String),
     Gap(Timestamp),
+    Bar(ClosedBar),
 }
 
 impl Other {
@@ -50,6 +51,7 @@ impl Other {
             Self::Stale(grade, why) => feed(grade, FeedState::Stale(why.clone())),
             Self::Resyncing(grade, why) => feed(grade, FeedState::Resyncing(why.clone())),
             Self::Gap(from) => MarketEvent::Gap { from: *from },
+            Self::Bar(bar) => MarketEvent::Bar(*bar),
         }
     }
 
@@ -88,6 +90,7 @@ impl EventChunk {
                     other(&mut others, Other::feed(state, *grade))
                 }
                 MarketEvent::Gap { from } => other(&mut others, Other::Gap(*from)),
+                MarketEvent::Bar(bar) => other(&mut others, Other::Bar(*bar)),
             });
         }
         Self {

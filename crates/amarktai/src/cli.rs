@@ -3,12 +3,17 @@
 //! Only what exists is listed: a verb comes here with the code that does it.
 
 mod client;
+mod data;
+mod research;
 
 pub use client::{
     Bots, BotsVerb, Client, Creation, Events, Orders, OrdersVerb, Page, Policies, PolicyVerb,
     Positions, Role, Scope, Stop, Tokens, TokensVerb, Trades, Users, UsersVerb, Wallet, WalletMove,
     WalletVerb,
 };
+pub use research::{Backtest, Judged, Sampling, Study, Sweep};
+
+pub use data::{Data, DataVerb, Export, ExportFormat, ExportRows, Fetch, Import, Record, Replay};
 
 use crate::config::Overrides;
 use clap::{Args, Parser, Subcommand};
@@ -85,6 +90,10 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run bots over recorded data; --config FILE names several bots
+    Backtest(Box<Backtest>),
+    /// Run many variants of one bot over recorded data
+    Sweep(Box<Sweep>),
     /// Create, list and steer bots
     Bots(Bots),
     /// Closed round trips
@@ -109,6 +118,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Recorded data: download, take in, hand out, look at
+    Data(Data),
+    /// Record what the feeds deliver, until told to end; goes on in a folder that is there
+    Record(Record),
+    /// Run what a server recorded again, and compare it with the store to the byte
+    Replay(Replay),
     /// What is configured, and where each value comes from
     Config {
         /// What to do with it
@@ -202,11 +217,20 @@ mod tests {
             "sandbox --fault luno:drop=10% --control-port 9104",
             "sandbox --tape btc.jsonl.gz --loop",
             "check --json",
+            "backtest --strategy ema_cross --params {\"fast\":5} --exchange binance --symbol BTC/USDT \
+             --timeframe 1h --capital 5000 --sizing {\"fixed_quote\":\"500\"} --exits {} \
+             --fee-maker 0.001 --fee-taker 0.001 --data a.csv b.csv.gz --from 2024-01-01 \
+             --to 2024-02-01T12:00:00Z --report r.html --json",
+            "backtest --config plan.toml --accept-gaps",
+            "sweep --strategy ema_cross --exchange luno --symbol BTC/ZAR --data a.csv \
+             --vary fast=5..20:5 --vary slow=21,34,55 --sampler tpe --runs 50 --windows 4",
             "bots list --json",
             "bots create --name a --exchange luno --symbol BTC/ZAR --strategy ema_cross \
              --capital 1000 --params {\"fast\":5}",
             "bots stop a --positions sell",
             "bots clone a b",
+            "bots rearm a",
+            "bots create --name a --exchange kraken --symbol BTC/USD --strategy dca --capital 9",
             "trades --paper --limit 1 --json",
             "orders --bot a",
             "orders cancel 17",
@@ -219,6 +243,13 @@ mod tests {
             "emergency-stop --clear",
             "verify",
             "config show --json",
+            "data fetch binance BTC/USDT 1m --from 2024-01-01 --to 2024-02-01T12:00:00Z",
+            "data import --exchange binance --symbol BTC/USDT --timeframe 5m a.csv b.zip --json",
+            "data export tape --out a.parquet --rows bars --timeframe 1m",
+            "data info",
+            "data info a.tape b --json",
+            "record --exchange luno --symbol BTC/ZAR --symbol ETH/ZAR --out dir --for 10m",
+            "replay --from 2024-01-01 --to 2024-01-02 --json",
             "config check",
             "completions bash",
         ] {
@@ -231,7 +262,10 @@ mod tests {
         for line in [
             "",
             "fly",
-            "backtest",
+            "backtest --strategy tea",
+            "backtest --fee-taker 5",
+            "backtest --from yesterday",
+            "sweep --strategy ema_cross",
             "why",
             "run --listen",
             "trades --limit 0",
@@ -243,6 +277,12 @@ mod tests {
             "wallet deposit --exchange kraken --currency ZAR --amount 5",
             "sandbox --loop",
             "sandbox --speed 0",
+            "data",
+            "data import --exchange binance --symbol BTC/USDT",
+            "data fetch binance BTC/USDT 2m --from 2024-01-01",
+            "data fetch binance BTC/USDT 1m --from yesterday",
+            "record --exchange binance --out dir",
+            "record --exchange binance --symbol BTC/USDT --out dir --for 5",
             "emergency-stop --clear --positions sell",
             "bots create --name a --exchange luno --symbol XBTZAR --strategy grid --capital 9",
         ] {

@@ -80,6 +80,27 @@ pub enum MarketEvent {
         /// Local time of the last event before it.
         from: Timestamp,
     },
+    /// A bar closed, and nothing else is known of its time. Never from a live feed: data that was
+    /// kept as bars alone.
+    Bar(ClosedBar),
+}
+
+/// A closed bar as the only witness of its time, with what has to be assumed of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClosedBar {
+    /// Its length.
+    pub timeframe: Timeframe,
+    /// Its prices and volume.
+    pub bar: Bar,
+    /// Half the spread that is assumed: bars show none, and trading without one would be free.
+    pub half_spread: Price,
+}
+
+impl ClosedBar {
+    /// When it closed: the next bar opens then.
+    pub fn closed_at(&self) -> Timestamp {
+        self.bar.open_at + self.timeframe.span().unwrap_or_default()
+    }
 }
 
 /// A bar in integers at the instrument's scale.

@@ -50,7 +50,7 @@ impl Shard {
         });
     }
 
-    fn at_venue(
+    pub(crate) fn at_venue(
         &mut self,
         id: InstrumentId,
         world: &World<'_>,

@@ -244,11 +244,17 @@ impl Shard {
         Snapshot {
             instrument: &market.instrument,
             book: &market.book,
+            reference: market.instrument.percent_band.and_then(|_| market.reference(world.now)),
             feed: &market.feed,
             policy,
             policy_version,
             emergency_stop: self.stop_choice(world).is_some(),
             flag_off,
+            breaker: self
+                .breaker(world)
+                .map(|(scope, tripped)| (scope, tripped.loss_percent, tripped.maximum_percent)),
+            rate_unknown: if side == Side::Buy { self.rate_unknown(world) } else { None },
+            account: None,
             lifecycle: bot.record.lifecycle,
             holds: bot.record.holds,
             strategy: bot.config().strategy.kind,
@@ -259,7 +265,7 @@ impl Shard {
             held: held - bot.open_sells(),
             position_cost: bot.books.position_cost,
             open_buys: bot.open_buys(),
-            open_orders: interest.map_or(0, |i| i.venue.open_count()),
+            open_orders: interest.map_or(0, |i| i.venue.live_count()),
             own_opposite: interest.and_then(|i| i.venue.own_best(side.opposite())),
             last_order: bot.last_order,
             orders_last_second: recent as u32,
@@ -299,7 +305,8 @@ impl Shard {
             filled: Quantity::ZERO,
             notional: Amount::ZERO,
             hold,
-            mid: market.mid(),
+            // Inside a bar the trigger is the fair price: the bar's end is not known then.
+            mid: self.price_in_bar.map(|p| scale.price_amount(p)).or(market.mid()),
             created_at: world.now,
             is_open: false,
             cancel_sent: false,
@@ -335,11 +342,15 @@ impl Shard {
             sent.pop_front();
         }
         sent.push_back(world.now);
+        self.touch(slot);
+        if let Some(price) = self.price_in_bar {
+            self.leaving = Some((approved, price));
+            return;
+        }
         let interest = self.interest(instrument);
         interest.venue_dirty = true;
         interest.venue.submit(approved, round_trip);
         self.due_hint = self.due_hint.min(world.now + round_trip);
-        self.touch(slot);
     }
 
     /// Stores a refusal; equal consecutive ones add up.

@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::output::{AccountRecord, EmergencyRecord};
 use crate::sentence;
-use crate::shard::{Shard, Stop, World, loss_percent};
+use crate::shard::{Shard, Stop, World, loss_percent, world};
 use crate::view::{
     BarView, BookView, BotView, CurrencyView, EvaluationView, FleetView, HoldView, LevelView,
     MarketView, PortfolioView, PositionView, WalletView,
@@ -15,16 +15,8 @@ use domain::{
 use std::collections::BTreeMap;
 
 impl Engine {
-    fn world(&self) -> World<'_> {
-        World {
-            config: &self.config,
-            markets: &self.markets,
-            switches: &self.switches,
-            latency: &self.latency,
-            policy: (self.policy.0, &self.policy.1),
-            fleet_stop: self.fleet_stop.as_ref().map(|s| s.choice),
-            now: self.now,
-        }
+    pub(crate) fn world(&self) -> World<'_> {
+        world!(self, self.now)
     }
 
     fn shard(&self, account: AccountId) -> Option<&Shard> {
@@ -61,6 +53,23 @@ impl Engine {
     pub fn bot_by_name(&self, account: AccountId, name: &str) -> Option<BotId> {
         let bots = self.shard(account)?.bots.iter().rev().filter(|b| b.config().name == name);
         bots.min_by_key(|b| b.record.lifecycle == Lifecycle::Retired).map(|b| b.record.id)
+    }
+
+    /// How many bots an account ever had, clones and retired ones included.
+    pub fn bots_ever(&self, account: AccountId) -> u64 {
+        self.shard(account).map_or(0, |shard| shard.bots.len() as u64)
+    }
+
+    /// What a bot is worth now: cash and its position at the bid; `None`: not known.
+    pub fn equity(&self, id: BotId) -> Option<Amount> {
+        let (at, slot) = self.find(None, id)?;
+        self.shards[at].equity(slot, &self.world())
+    }
+
+    /// Does a bot hold something that can be sold?
+    pub fn has_position(&self, id: BotId) -> bool {
+        let found = self.find(None, id);
+        found.is_some_and(|(at, slot)| !self.shards[at].bots[slot].fixed.position.is_flat())
     }
 
     /// A bot's name and exchange.

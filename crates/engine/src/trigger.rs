@@ -71,6 +71,10 @@ impl Triggers {
 
     /// Sets what fires at fixed prices; `None` removes.
     pub(crate) fn set(&mut self, owner: u32, reason: Reason, price: Option<Price>) {
+        // Mostly nothing is set and nothing is to be: no place is made for it.
+        if price.is_none() && !self.by_owner.contains_key(&owner) {
+            return;
+        }
         let owned = self.by_owner.entry(owner).or_default();
         let (slot, index) = match reason {
             Reason::Stop => (&mut owned.stop, &mut self.falling),
@@ -78,6 +82,9 @@ impl Triggers {
             Reason::Target => (&mut owned.target, &mut self.rising),
             Reason::Trail => return,
         };
+        if *slot == price {
+            return;
+        }
         if let Some(old) = slot.take() {
             index.remove(&(old, reason, owner));
         }
@@ -108,22 +115,33 @@ impl Triggers {
         let Some(distance) = self.by_owner.get_mut(&owner).and_then(|o| o.trail.take()) else {
             return;
         };
+        self.leave(owner, distance);
+        self.window = None;
+    }
+
+    fn leave(&mut self, owner: u32, distance: Rate) {
         for group in &mut self.trailing {
             group.members.remove(&(distance, owner));
         }
         self.trailing.retain(|g| !g.members.is_empty());
-        self.window = None;
     }
 
     /// Forgets a bot.
     pub(crate) fn clear(&mut self, owner: u32) {
-        if self.by_owner.contains_key(&owner) {
-            for reason in [Reason::Stop, Reason::Target, Reason::Drawdown] {
-                self.set(owner, reason, None);
-            }
-            self.untrail(owner);
-            self.by_owner.remove(&owner);
+        let Some(owned) = self.by_owner.remove(&owner) else { return };
+        if let Some(price) = owned.stop {
+            self.falling.remove(&(price, Reason::Stop, owner));
         }
+        if let Some(price) = owned.drawdown {
+            self.falling.remove(&(price, Reason::Drawdown, owner));
+        }
+        if let Some(price) = owned.target {
+            self.rising.remove(&(price, Reason::Target, owner));
+        }
+        if let Some(distance) = owned.trail {
+            self.leave(owner, distance);
+        }
+        self.window = None;
     }
 
     /// The highest bid since a bot's entry, while it trails.
@@ -137,6 +155,54 @@ impl Triggers {
     pub(crate) fn trail_price(&self, owner: u32) -> Option<Price> {
         let distance = self.by_owner.get(&owner)?.trail?;
         self.high(owner).map(|high| below(high, distance))
+    }
+
+    /// The highest stop or trailing stop at or above a price, of owners that are not left out:
+    /// what a falling market reaches first.
+    pub(crate) fn first_falling(
+        &self,
+        low: Price,
+        left_out: &[u32],
+    ) -> Option<(Price, u32, Reason)> {
+        let counts = |owner: &u32| !left_out.contains(owner);
+        let stop = self.falling.iter().rev().take_while(|t| t.0 >= low);
+        let stop = stop.filter(|t| t.1 == Reason::Stop && counts(&t.2)).map(|t| (t.0, t.2, t.1));
+        let trails = self.trailing.iter().flat_map(|group| {
+            let of = |(distance, owner): &(Rate, u32)| (below(group.high, *distance), *owner);
+            group.members.iter().map(of)
+        });
+        let trails = trails.filter(|(price, owner)| *price >= low && counts(owner));
+        let trail = trails.map(|(price, owner)| (price, owner, Reason::Trail)).max();
+        stop.take(1).chain(trail).max()
+    }
+
+    /// The lowest target at or below a price, of owners that are not left out.
+    pub(crate) fn first_rising(&self, high: Price, left_out: &[u32]) -> Option<(Price, u32)> {
+        let reached = self.rising.iter().take_while(|t| t.0 <= high);
+        reached.map(|t| (t.0, t.2)).find(|(_, owner)| !left_out.contains(owner))
+    }
+
+    /// Whose drawdown limit a bid reaches.
+    pub(crate) fn drawdowns(&self, bid: Price) -> Vec<u32> {
+        let reached = self.falling.iter().rev().take_while(|t| t.0 >= bid);
+        reached.filter(|t| t.1 == Reason::Drawdown).map(|t| t.2).collect()
+    }
+
+    /// Takes a new high into account without firing anything; who is left out saw only `last`.
+    pub(crate) fn raise_to(&mut self, high: Price, last: Price, left_out: &[u32]) {
+        let mut late: Vec<(u32, Price, Rate)> = Vec::new();
+        for owner in left_out {
+            let distance = self.by_owner.get(owner).and_then(|o| o.trail);
+            if let (Some(distance), Some(high)) = (distance, self.high(*owner)) {
+                late.push((*owner, high.max(last), distance));
+                self.untrail(*owner);
+            }
+        }
+        self.raise(high);
+        self.window = None;
+        for (owner, high, distance) in late {
+            self.trail(owner, high, distance);
+        }
     }
 
     /// The best bid is now here: raises highs, returns whom it fires, each once.

@@ -3,11 +3,13 @@
 //! Every balance, profit and fee that is shown derives from the postings made here; each
 //! [`domain::Transfer`] sums to zero per currency. Realised profit moves only in [`Ledger::close`],
 //! together with the trade row, so the sum of trades is the realised profit exactly. `risk`,
-//! `engine` and `storage` may depend on it. Deliberately absent: prices of the market, currency
+//! `engine`, `storage` and `server` may depend on it. [`statistics`] works out what all of them show.
+//! Deliberately absent: prices of the market, currency
 //! rates, storage.
 
 mod books;
 mod lots;
+pub mod statistics;
 mod wallet;
 
 pub use books::{BotBooks, CloseRequest, Execution, ExitProgress, Ledger, Short};

@@ -61,6 +61,9 @@ pub struct BarBuilder {
     last: Option<(u64, Timestamp)>,
     last_close: Option<Price>,
     counts: BarCounts,
+    /// It is given shorter bars: the clock closes nothing then, their ends do.
+    #[serde(default)]
+    is_of_bars: bool,
 }
 
 impl BarBuilder {
@@ -76,18 +79,24 @@ impl BarBuilder {
             last: None,
             last_close: None,
             counts: BarCounts::default(),
+            is_of_bars: false,
         }
     }
 
     /// Takes a print and delivers the bars that are over and whole because of it.
+    #[inline]
     pub fn on_print(&mut self, print: &Print, deliver: &mut impl FnMut(Bar)) {
         if !self.is_new(print, deliver) {
             self.counts.repeated_prints += 1;
             return;
         }
-        let Some(span) = self.timeframe.span() else {
-            return self.deliver_print(print, deliver);
-        };
+        match self.timeframe.span() {
+            None => self.deliver_print(print, deliver),
+            Some(span) => self.take(print, span, deliver),
+        }
+    }
+
+    fn take(&mut self, print: &Print, span: Span, deliver: &mut impl FnMut(Bar)) {
         let open_at = print.at.floor(span);
         match self.drafts.back().map(|d| d.bar.open_at) {
             None => self.open(open_at),
@@ -103,9 +112,46 @@ impl BarBuilder {
         self.release(span, deliver);
     }
 
+    /// Takes a closed bar of a shorter (or this) timeframe and delivers the bar that it ends. A bar
+    /// whose beginning or parts were not seen is dropped, as one with missing prints is.
+    pub fn on_bar(&mut self, bar: &Bar, length: Span, deliver: &mut impl FnMut(Bar)) {
+        let Some(span) = self.timeframe.span() else { return };
+        self.is_of_bars = true;
+        let open_at = bar.open_at.floor(span);
+        match self.open_at() {
+            None => self.open_from_bar(open_at, bar),
+            Some(last) if open_at > last => {
+                // Its last parts never came.
+                self.drafts.iter_mut().for_each(|d| d.is_lost = true);
+                self.release_all(deliver);
+                self.open_from_bar(open_at, bar);
+            }
+            Some(_) => {}
+        }
+        let Some(draft) = self.drafts.back_mut() else { return };
+        draft.take_bar(bar, length);
+        if bar.open_at + length >= open_at + span {
+            self.release_all(deliver);
+        }
+    }
+
+    fn open_from_bar(&mut self, open_at: Timestamp, bar: &Bar) {
+        let is_late = bar.open_at > open_at;
+        self.drafts.push_back(Draft::new(open_at, is_late || open_at < self.whole_from));
+    }
+
+    fn release_all(&mut self, deliver: &mut impl FnMut(Bar)) {
+        while !self.drafts.is_empty() {
+            self.release_first(deliver);
+        }
+    }
+
     /// Closes what is over at this exchange time and was given [`CLOSE_DELAY`] to come in. Call
     /// it only while the feed is fresh: silence of a dead feed is no quiet market.
     pub fn on_time(&mut self, exchange_now: Timestamp, deliver: &mut impl FnMut(Bar)) {
+        if self.is_of_bars {
+            return;
+        }
         let Some((span, open)) = self.timeframe.span().zip(self.open_at()) else { return };
         let open_at = (exchange_now - CLOSE_DELAY).floor(span);
         if open_at > open {
@@ -115,7 +161,7 @@ impl BarBuilder {
 
     /// Exchange time at which [`Self::on_time`] has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let span = self.timeframe.span()?;
+        let span = self.timeframe.span().filter(|_| !self.is_of_bars)?;
         Some(self.open_at()? + span + CLOSE_DELAY)
     }
 
@@ -173,7 +219,8 @@ impl BarBuilder {
         if print.id <= last {
             return self.fills_gap(print.id, deliver);
         }
-        if self.ids == PrintIds::Contiguous && print.id > last + 1 {
+        // Mostly the next one: nothing is behind `last + 1` then.
+        if print.id - last > 1 && self.ids == PrintIds::Contiguous {
             self.counts.gaps += 1;
             let (from, to) = (last_at.min(print.at), last_at.max(print.at));
             self.add_gap(Gap { next: last + 1, end: print.id, from, to }, deliver);
@@ -205,10 +252,10 @@ impl BarBuilder {
     }
 
     fn deliver_print(&mut self, print: &Print, deliver: &mut impl FnMut(Bar)) {
-        let mut draft = Draft::new(print.at, false);
-        draft.take(print);
+        let (open_at, price, volume) = (print.at, print.price, print.quantity);
+        let (open, high, low, close) = (price, price, price, price);
         self.counts.delivered += 1;
-        deliver(draft.bar);
+        deliver(Bar { open_at, open, high, low, close, volume, prints: 1 });
     }
 
     /// Makes the bar that starts here the open one.

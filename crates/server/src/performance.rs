@@ -1,7 +1,9 @@
-//! Statistics of closed trades and daily equity. Sums are exact; ratios are figures of statistics.
+//! Statistics of closed trades and daily equity, by currency, bot and exchange: the formulas are
+//! those of `ledger::statistics`.
 
-use crate::returns::{Returns, Series};
 use domain::{Amount, BotId, Currency, Exchange, Round};
+use ledger::statistics::sharpe::Confidence;
+use ledger::statistics::{Closed, Days, Returns, TradeFigures};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use storage::{EquityDays, TradeProfit};
@@ -9,73 +11,52 @@ use storage::{EquityDays, TradeProfit};
 /// Statistics of some bots in one currency; undefined is `null`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Statistics {
-    trades: u64,
-    wins: u64,
-    losses: u64,
-    net_profit: Amount,
-    fees: Amount,
-    win_rate: Option<f64>,
-    profit_factor: Option<f64>,
-    expectancy: Option<Amount>,
-    average_win: Option<Amount>,
-    average_loss: Option<Amount>,
-    best_trade: Option<Amount>,
-    worst_trade: Option<Amount>,
-    sqn: Option<f64>,
-    gap_trades: u64,
+    #[serde(flatten)]
+    trades: TradeFigures,
     #[serde(flatten)]
     returns: Returns,
+    #[serde(flatten)]
+    confidence: Certainty,
+}
+
+/// How much the Sharpe ratio proves.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+struct Certainty {
+    sharpe_probability: Option<f64>,
+    sharpe_probability_deflated: Option<f64>,
+    variants: u64,
 }
 
 impl Statistics {
-    /// Of these trades and this equity, all in one currency.
-    fn of(trades: &[&TradeProfit], series: &Series) -> Self {
-        let profits: Vec<Amount> = trades.iter().map(|trade| trade.profit_loss).collect();
-        let wins: Vec<Amount> = profits.iter().copied().filter(|p| p.is_positive()).collect();
-        let losses: Vec<Amount> = profits.iter().copied().filter(|p| p.is_negative()).collect();
-        let (won, lost): (Amount, Amount) =
-            (wins.iter().copied().sum(), losses.iter().copied().sum());
-        let is_gap = |trade: &&&TradeProfit| trade.grade == domain::DataGrade::Gap;
-        Self {
-            trades: profits.len() as u64,
-            wins: wins.len() as u64,
-            losses: losses.len() as u64,
-            net_profit: won + lost,
-            fees: trades.iter().map(|trade| trade.fees).sum(),
-            win_rate: share(wins.len(), profits.len()),
-            profit_factor: won.ratio(lost.abs()),
-            expectancy: mean(&profits),
-            average_win: mean(&wins),
-            average_loss: mean(&losses),
-            best_trade: profits.iter().copied().max(),
-            worst_trade: profits.iter().copied().min(),
-            sqn: sqn(&profits),
-            gap_trades: trades.iter().filter(is_gap).count() as u64,
-            returns: series.returns(),
+    /// Of these trades and this equity, all in one currency, picked among so many variants.
+    fn of(trades: &[Closed], days: &Days, variants: u64) -> Self {
+        let (figures, undefined) = TradeFigures::of(trades);
+        let mut returns = days.returns();
+        // A bot without a trade has no figures of trades: that is no news.
+        if !trades.is_empty() {
+            returns.undefined.extend(undefined);
         }
+        let found = Confidence::of(&days.daily(), variants, None);
+        let confidence = Certainty {
+            sharpe_probability: found.probability,
+            sharpe_probability_deflated: found.deflated,
+            variants: found.variants,
+        };
+        Self { trades: figures, returns, confidence }
     }
 }
 
-fn share(part: usize, whole: usize) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
-}
-
-fn mean(amounts: &[Amount]) -> Option<Amount> {
-    let n = i64::try_from(amounts.len()).ok().filter(|n| *n > 0)?;
-    Some(amounts.iter().copied().sum::<Amount>().part(1, n, Round::Down))
-}
-
-/// √n × mean / standard deviation (n − 1).
-fn sqn(profits: &[Amount]) -> Option<f64> {
-    let n = profits.len() as f64;
-    if profits.len() < 2 {
-        return None;
+fn closed(trade: &TradeProfit) -> Closed {
+    Closed {
+        entry_at: trade.entry_at,
+        exit_at: trade.timestamp,
+        profit: trade.profit_loss,
+        gross: trade.gross_profit,
+        fees: trade.fees,
+        slippage: trade.slippage,
+        turnover: trade.turnover,
+        grade: trade.grade,
     }
-    let values: Vec<f64> = profits.iter().map(|profit| profit.to_f64()).collect();
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    let deviation = (squares / (n - 1.0)).sqrt();
-    (deviation > 0.0).then(|| n.sqrt() * mean / deviation)
 }
 
 /// Statistics of a bot or an exchange in one currency.
@@ -109,40 +90,46 @@ pub(crate) struct Performance {
 
 impl Performance {
     /// Of these trades and days; `is_complete` is false where there were more than are read.
-    pub(crate) fn of(trades: &[TradeProfit], days: &EquityDays) -> Self {
+    /// `variants`: bots ever created in the account, of which the best was picked, perhaps.
+    pub(crate) fn of(trades: &[TradeProfit], days: &EquityDays, variants: u64) -> Self {
+        let of = |key: fn(BotId, Exchange) -> Key| groups(trades, days, variants, key);
         Self {
-            by_currency: groups(trades, days, |_, _| (None, None)),
-            by_bot: groups(trades, days, |bot, _| (Some(bot), None)),
-            by_exchange: groups(trades, days, |_, exchange| (None, Some(exchange))),
+            by_currency: of(|_, _| (None, None)),
+            by_bot: of(|bot, _| (Some(bot), None)),
+            by_exchange: of(|_, exchange| (None, Some(exchange))),
             reporting: reporting(trades),
             is_complete: trades.len() < storage::TRADE_PROFITS_MAX && days.is_complete,
         }
     }
 }
 
+/// By what figures are grouped within a currency.
+type Key = (Option<BotId>, Option<Exchange>);
+
 fn groups(
     trades: &[TradeProfit],
     days: &EquityDays,
-    key: impl Fn(BotId, Exchange) -> (Option<BotId>, Option<Exchange>),
+    variants: u64,
+    key: impl Fn(BotId, Exchange) -> Key,
 ) -> Vec<Group> {
-    let mut groups: BTreeMap<_, (Vec<&TradeProfit>, Series)> = BTreeMap::new();
+    let mut groups: BTreeMap<_, (Vec<Closed>, Days)> = BTreeMap::new();
     for trade in trades {
         let key = (key(trade.bot_id, trade.exchange), trade.symbol.quote);
-        groups.entry(key).or_default().0.push(trade);
+        groups.entry(key).or_default().0.push(closed(trade));
     }
     for point in &days.closes {
         let key = (key(point.bot_id, point.exchange), point.currency);
-        groups.entry(key).or_default().1.close(point);
+        groups.entry(key).or_default().1.close(point.bot_id, point.at, point.equity);
     }
     for point in &days.flows {
         let key = (key(point.bot_id, point.exchange), point.currency);
-        groups.entry(key).or_default().1.flow(point);
+        groups.entry(key).or_default().1.flow(point.bot_id, point.at, point.flow);
     }
-    let group = |(((bot_id, exchange), currency), (trades, series)): (_, (Vec<_>, Series))| Group {
+    let group = |(((bot_id, exchange), currency), (trades, days)): (_, (Vec<_>, Days))| Group {
         bot_id,
         exchange,
         currency,
-        statistics: Statistics::of(&trades, &series),
+        statistics: Statistics::of(&trades, &days, variants),
     };
     groups.into_iter().map(group).collect()
 }
@@ -176,7 +163,10 @@ mod tests {
             success: true,
             grade: DataGrade::Polled,
             profit_loss: Amount::from_int(profit),
+            gross_profit: Amount::from_int(profit + 1),
             fees: Amount::from_int(1),
+            slippage: None,
+            turnover: Amount::from_int(100),
             reporting_rate: rate.map(Amount::from_int),
             reporting_currency: "ZAR".parse().unwrap(),
             entry_at: Timestamp::EPOCH,
@@ -187,8 +177,8 @@ mod tests {
     #[test]
     fn figures_follow_their_definitions() {
         let trades = [trade(30, Some(1)), trade(-10, Some(1)), trade(10, Some(1))];
-        let all = Performance::of(&trades, &EquityDays::default());
-        let statistics = &all.by_currency[0].statistics;
+        let all = Performance::of(&trades, &EquityDays::default(), 1);
+        let statistics = &all.by_currency[0].statistics.trades;
         assert_eq!((statistics.trades, statistics.wins, statistics.losses), (3, 2, 1));
         assert_eq!(statistics.net_profit, Amount::from_int(30));
         assert_eq!(statistics.expectancy, Some(Amount::from_int(10)));
@@ -201,15 +191,15 @@ mod tests {
 
     #[test]
     fn what_is_undefined_is_null() {
-        let none = Performance::of(&[], &EquityDays::default());
+        let none = Performance::of(&[], &EquityDays::default(), 1);
         assert!(none.by_currency.is_empty());
         assert_eq!(none.reporting.currency, None);
-        let one = Performance::of(&[trade(5, None)], &EquityDays::default());
-        let statistics = &one.by_currency[0].statistics;
-        assert_eq!((statistics.profit_factor, statistics.sqn), (None, None));
-        assert_eq!((statistics.average_loss, statistics.returns.sharpe), (None, None));
+        let one = Performance::of(&[trade(5, None)], &EquityDays::default(), 1);
+        let Statistics { trades, returns, .. } = &one.by_currency[0].statistics;
+        assert_eq!((trades.profit_factor, trades.sqn), (None, None));
+        assert_eq!((trades.average_loss, returns.sharpe), (None, None));
         assert_eq!((one.reporting.net_profit, one.reporting.trades_without_rate), (None, 1));
-        let equal = Performance::of(&[trade(5, None), trade(5, None)], &EquityDays::default());
-        assert_eq!(equal.by_currency[0].statistics.sqn, None, "no deviation, no quotient");
+        let equal = Performance::of(&[trade(5, None), trade(5, None)], &EquityDays::default(), 1);
+        assert_eq!(equal.by_currency[0].statistics.trades.sqn, None, "no deviation, no quotient");
     }
 }

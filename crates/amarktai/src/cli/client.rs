@@ -84,6 +84,11 @@ pub enum BotsVerb {
         /// Its name or id
         bot: String,
     },
+    /// Let it open positions again after a risk stop; its equity peak starts anew
+    Rearm {
+        /// Its name or id
+        bot: String,
+    },
     /// Sell its position now
     Flatten {
         /// Its name or id
@@ -104,9 +109,9 @@ pub struct Creation {
     /// Unique in the account
     #[arg(long)]
     pub name: String,
-    /// binance, kucoin or luno
-    #[arg(long, value_parser = exchange)]
-    pub exchange: Exchange,
+    /// binance, kucoin or luno; a bot on another one is kept on hold
+    #[arg(long)]
+    pub exchange: String,
     /// BASE/QUOTE, as BTC/USDT
     #[arg(long)]
     pub symbol: Symbol,
@@ -366,11 +371,11 @@ pub struct Stop {
     pub client: Client,
 }
 
-fn exchange(text: &str) -> Result<Exchange, String> {
+pub(super) fn exchange(text: &str) -> Result<Exchange, String> {
     Exchange::parse(text).ok_or_else(|| "supported are binance, kucoin and luno".to_owned())
 }
 
-fn strategy(text: &str) -> Result<StrategyKind, String> {
+pub(super) fn strategy(text: &str) -> Result<StrategyKind, String> {
     let names = StrategyKind::ALL.map(StrategyKind::name);
     let found = StrategyKind::ALL.into_iter().find(|kind| kind.name() == text);
     found.ok_or_else(|| format!("kinds are {}", names.join(", ")))
@@ -381,20 +386,20 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|e| e.to_string())
 }
 
-fn timeframe(text: &str) -> Result<Timeframe, String> {
+pub(super) fn timeframe(text: &str) -> Result<Timeframe, String> {
     word(text)
 }
 
-fn risk_mode(text: &str) -> Result<RiskMode, String> {
+pub(super) fn risk_mode(text: &str) -> Result<RiskMode, String> {
     word(text)
 }
 
-fn positive(text: &str) -> Result<Amount, String> {
+pub(super) fn positive(text: &str) -> Result<Amount, String> {
     let amount: Amount = text.parse().map_err(|e| format!("{e}"))?;
     amount.is_positive().then_some(amount).ok_or_else(|| "has to be above zero".to_owned())
 }
 
-fn object(text: &str) -> Result<serde_json::Value, String> {
+pub(super) fn object(text: &str) -> Result<serde_json::Value, String> {
     let value: serde_json::Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
     value.is_object().then_some(value).ok_or_else(|| "has to be a JSON object".to_owned())
 }

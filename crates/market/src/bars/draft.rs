@@ -38,6 +38,26 @@ impl Draft {
         bar.prints = bar.prints.saturating_add(1);
     }
 
+    /// Takes a shorter bar in; they come in order, and one that does not follow the last is a hole.
+    pub(super) fn take_bar(&mut self, part: &Bar, length: Span) {
+        let end = (part.open_at + length).0.unsigned_abs();
+        self.is_lost |= self.last_id != 0 && self.last_id != part.open_at.0.unsigned_abs();
+        // A timed draft of bars has no print ids: the end of its last part stands there.
+        self.last_id = end;
+        let bar = &mut self.bar;
+        if bar.prints == 0 {
+            let open_at = bar.open_at;
+            *bar = Bar { open_at, ..*part };
+            bar.prints = part.prints.max(1);
+            return;
+        }
+        bar.high = bar.high.max(part.high);
+        bar.low = bar.low.min(part.low);
+        bar.close = part.close;
+        bar.volume = Quantity(bar.volume.0.saturating_add(part.volume.0));
+        bar.prints = bar.prints.saturating_add(part.prints);
+    }
+
     /// The bar; without a print it carries the previous close on.
     pub(super) fn finish(&self, previous_close: Option<Price>) -> Option<Bar> {
         if self.bar.prints > 0 {

@@ -167,10 +167,11 @@ async fn performance(
     let _turn = state.heavy.acquire().await.map_err(|e| Problem::internal(&e))?;
     // Returns are of whole UTC days; the first begins at the close of the day before.
     let days_from = from.map(|from| from.day() - Timestamp::DAY);
+    let bots = state.core.query(move |engine| engine.bots_ever(account)).await?;
     let figures = state.read(move |reader| {
         let trades = reader.trade_profits(Some(account), &filter)?;
         let days = reader.equity_days(account, mode, days_from)?;
-        Ok(Performance::of(&trades, &days))
+        Ok(Performance::of(&trades, &days, bots))
     });
     let mut json = serde_json::to_value(figures.await?).map_err(|e| Problem::internal(&e))?;
     json["account_id"] = json!(account);

@@ -98,7 +98,7 @@ impl ReadPool {
         filter: &TradeFilter,
     ) -> Result<Vec<TradeProfit>, StoreError> {
         let select = "SELECT id, bot_id, exchange, symbol, is_paper, success, grade, profit_loss,
-            fees, reporting_rate, reporting_currency, entry_at, timestamp FROM trades";
+            gross_profit, fees, slippage, entry_price, exit_price, amount, reporting_rate, reporting_currency, entry_at, timestamp FROM trades";
         let query = trade_query(select, account, filter)?;
         let by = "timestamp DESC, id DESC";
         let mut profits = self.up_to(query, by, TRADE_PROFITS_MAX, rows::trade_profit)?;

@@ -77,7 +77,11 @@ pub struct TradeProfit {
     pub success: bool,
     pub grade: DataGrade,
     pub profit_loss: Amount,
+    pub gross_profit: Amount,
     pub fees: Amount,
+    pub slippage: Option<Amount>,
+    /// Value of both legs.
+    pub turnover: Amount,
     pub reporting_rate: Option<Amount>,
     pub reporting_currency: Currency,
     pub entry_at: Timestamp,
@@ -219,6 +223,8 @@ pub(crate) fn trade(c: &Cells<'_>) -> Read<Trade> {
 }
 
 pub(crate) fn trade_profit(c: &Cells<'_>) -> Read<TradeProfit> {
+    let amount = c.amount("amount")?;
+    let leg = |price: Amount| price.product(amount, domain::Round::Down).unwrap_or_default();
     Ok(TradeProfit {
         id: TradeId::from(c.id("id")?),
         bot_id: bot_id(c)?,
@@ -228,7 +234,10 @@ pub(crate) fn trade_profit(c: &Cells<'_>) -> Read<TradeProfit> {
         success: c.flag("success")?,
         grade: c.word("grade")?,
         profit_loss: c.amount("profit_loss")?,
+        gross_profit: c.amount("gross_profit")?,
         fees: c.amount("fees")?,
+        slippage: c.opt("slippage", Cells::amount)?,
+        turnover: leg(c.amount("entry_price")?) + leg(c.amount("exit_price")?),
         reporting_rate: c.opt("reporting_rate", Cells::amount)?,
         reporting_currency: c.parsed("reporting_currency")?,
         entry_at: c.time("entry_at")?,

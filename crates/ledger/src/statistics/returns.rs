@@ -1,33 +1,24 @@
 //! Daily returns of flow-adjusted equity, and the ratios made from them: `docs/statistics.md`.
 
+use super::{Figure, Reasons, Undefined, YEAR_DAYS, deviation, mean};
 use domain::{Amount, BotId, Timestamp};
-use engine::EquityRecord;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Days of a year: crypto trades on all of them.
-const YEAR: f64 = 365.0;
-
-/// Why a figure is `null`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Undefined {
-    pub(crate) metric: &'static str,
-    pub(crate) reason: &'static str,
-}
-
 /// Ratios of daily returns; undefined is `null`, and says why.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub(crate) struct Returns {
-    pub(crate) days: u64,
-    pub(crate) days_unknown: u64,
-    pub(crate) total_return: Option<f64>,
-    pub(crate) sharpe: Option<f64>,
-    pub(crate) sortino: Option<f64>,
-    pub(crate) cagr: Option<f64>,
-    pub(crate) calmar: Option<f64>,
-    pub(crate) max_drawdown: Option<Amount>,
-    pub(crate) max_drawdown_percent: Option<f64>,
-    pub(crate) undefined: Vec<Undefined>,
+#[allow(missing_docs)] // each by its formula in docs/statistics.md
+pub struct Returns {
+    pub days: u64,
+    pub days_unknown: u64,
+    pub total_return: Option<f64>,
+    pub sharpe: Option<f64>,
+    pub sortino: Option<f64>,
+    pub cagr: Option<f64>,
+    pub calmar: Option<f64>,
+    pub max_drawdown: Option<Amount>,
+    pub max_drawdown_percent: Option<f64>,
+    pub undefined: Vec<Undefined>,
 }
 
 /// What is known of one UTC day of a group of bots in one currency.
@@ -53,53 +44,51 @@ struct Close {
 
 /// The days of one group of bots.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Series(BTreeMap<Timestamp, Day>);
+pub struct Days(BTreeMap<Timestamp, Day>);
 
-impl Series {
-    /// Takes the last known point of a bot's day.
-    pub(crate) fn close(&mut self, point: &EquityRecord) {
-        let day = self.0.entry(point.at.day()).or_default();
-        day.closes.extend(point.equity.map(|equity| (point.bot_id, equity)));
+impl Days {
+    /// Takes the last known equity of a bot's day; a later one of the same day replaces it.
+    pub fn close(&mut self, bot: BotId, at: Timestamp, equity: Option<Amount>) {
+        let day = self.0.entry(at.day()).or_default();
+        day.closes.extend(equity.map(|equity| (bot, equity)));
     }
 
-    /// Takes a point at which capital moved.
-    pub(crate) fn flow(&mut self, point: &EquityRecord) {
-        let day = self.0.entry(point.at.day()).or_default();
-        if point.flow.is_positive() {
-            day.inflow += point.flow;
-            day.born.insert(point.bot_id);
+    /// Takes capital that was given, or returned where it is negative.
+    pub fn flow(&mut self, bot: BotId, at: Timestamp, flow: Amount) {
+        let day = self.0.entry(at.day()).or_default();
+        if flow.is_positive() {
+            day.inflow += flow;
+            day.born.insert(bot);
         } else {
-            day.outflow += point.flow.abs();
+            day.outflow += flow.abs();
         }
     }
 
+    /// The returns of the days that are known, in order.
+    pub fn daily(&self) -> Vec<f64> {
+        self.closes().0.iter().map(|close| close.factor - 1.0).collect()
+    }
+
     /// The ratios of its daily returns.
-    pub(crate) fn returns(&self) -> Returns {
+    pub fn returns(&self) -> Returns {
         let (closes, days_unknown) = self.closes();
         let returns: Vec<f64> = closes.iter().map(|close| close.factor - 1.0).collect();
         let days: u64 = closes.iter().map(|close| close.days).sum();
         let mut figures = Returns { days, days_unknown, ..Returns::default() };
-        let mut undefined = Vec::new();
-        let mut told = |metric, figure: Result<f64, &'static str>| {
-            let finite = figure.and_then(|f| f.is_finite().then_some(f).ok_or("out of range"));
-            finite.map_err(|reason| undefined.push(Undefined { metric, reason })).ok()
-        };
+        let mut why = Reasons::default();
         let growth: f64 = closes.iter().map(|close| close.factor).product();
         let total = if returns.is_empty() { Err(NO_DAY) } else { Ok(growth - 1.0) };
-        figures.total_return = told("total_return", total);
-        figures.sharpe = told("sharpe", sharpe(&returns));
-        figures.sortino = told("sortino", sortino(&returns));
-        let cagr = total.map(|total| (1.0 + total).powf(YEAR / days as f64) - 1.0);
-        figures.cagr = told("cagr", cagr);
+        figures.total_return = why.told("total_return", total);
+        figures.sharpe = why.told("sharpe", sharpe(&returns));
+        figures.sortino = why.told("sortino", sortino(&returns));
+        let cagr = total.map(|total| (1.0 + total).powf(YEAR_DAYS / days as f64) - 1.0);
+        figures.cagr = why.told("cagr", cagr);
         let drawdown = drawdown(&closes);
-        figures.calmar = told("calmar", calmar(cagr, drawdown.map(|d| d.1)));
+        figures.calmar = why.told("calmar", calmar(cagr, drawdown.map(|d| d.1)));
         let relative = drawdown.map(|d| d.1 * 100.0).ok_or(NO_DAY);
-        figures.max_drawdown_percent = told("max_drawdown_percent", relative);
-        figures.max_drawdown = drawdown.map(|d| d.0);
-        if drawdown.is_none() {
-            undefined.push(Undefined { metric: "max_drawdown", reason: NO_DAY });
-        }
-        figures.undefined = undefined;
+        figures.max_drawdown_percent = why.told("max_drawdown_percent", relative);
+        figures.max_drawdown = why.some("max_drawdown", drawdown.map(|d| d.0), NO_DAY);
+        figures.undefined = why.0;
         figures
     }
 
@@ -166,32 +155,30 @@ impl Day {
 const NO_DAY: &str = "no day has a return yet";
 const ONE_DAY: &str = "fewer than two days have a return";
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
 /// Mean / standard deviation (n − 1) × √365; risk-free 0.
-fn sharpe(returns: &[f64]) -> Result<f64, &'static str> {
+fn sharpe(returns: &[f64]) -> Figure {
     if returns.len() < 2 {
         return Err(ONE_DAY);
     }
-    let mean = mean(returns);
-    let squares: f64 = returns.iter().map(|r| (r - mean).powi(2)).sum();
-    let deviation = (squares / (returns.len() - 1) as f64).sqrt();
-    if deviation > 0.0 { Ok(mean / deviation * YEAR.sqrt()) } else { Err("no day differs") }
+    let spread = deviation(returns, 1.0);
+    if spread > 0.0 { Ok(mean(returns) / spread * YEAR_DAYS.sqrt()) } else { Err("no day differs") }
 }
 
 /// Mean / root mean square of the negative returns over all days × √365.
-fn sortino(returns: &[f64]) -> Result<f64, &'static str> {
+fn sortino(returns: &[f64]) -> Figure {
     if returns.len() < 2 {
         return Err(ONE_DAY);
     }
     let squares: f64 = returns.iter().map(|r| r.min(0.0).powi(2)).sum();
     let downside = (squares / returns.len() as f64).sqrt();
-    if downside > 0.0 { Ok(mean(returns) / downside * YEAR.sqrt()) } else { Err("no day lost") }
+    if downside > 0.0 {
+        Ok(mean(returns) / downside * YEAR_DAYS.sqrt())
+    } else {
+        Err("no day lost")
+    }
 }
 
-fn calmar(cagr: Result<f64, &'static str>, drawdown: Option<f64>) -> Result<f64, &'static str> {
+fn calmar(cagr: Figure, drawdown: Option<f64>) -> Figure {
     match (cagr?, drawdown) {
         (cagr, Some(drawdown)) if drawdown > 0.0 => Ok(cagr / drawdown),
         _ => Err("no drawdown"),
@@ -216,27 +203,28 @@ fn drawdown(closes: &[Close]) -> Option<(Amount, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{AccountId, Exchange, Mode, Span};
+    use domain::Span;
 
-    fn point(bot: u32, day: i64, equity: Option<i64>, flow: i64) -> EquityRecord {
-        EquityRecord {
-            account_id: AccountId(1),
-            bot_id: BotId(bot),
-            mode: Mode::Paper,
-            exchange: Exchange::Luno,
-            currency: "ZAR".parse().unwrap(),
-            equity: equity.map(Amount::from_int),
-            flow: Amount::from_int(flow),
-            at: Timestamp::EPOCH + Span::from_secs(day * 86_400 + 60),
+    fn at(day: i64) -> Timestamp {
+        Timestamp::EPOCH + Span::from_secs(day * 86_400 + 60)
+    }
+
+    impl Days {
+        fn closed(&mut self, bot: u32, day: i64, equity: i64) {
+            self.close(BotId(bot), at(day), Some(Amount::from_int(equity)));
+        }
+
+        fn flowed(&mut self, bot: u32, day: i64, flow: i64) {
+            self.flow(BotId(bot), at(day), Amount::from_int(flow));
         }
     }
 
     /// A bot of 100 with these closes; `None`: not known.
-    fn series(closes: &[Option<i64>]) -> Series {
-        let mut series = Series::default();
-        series.flow(&point(1, 0, Some(100), 100));
+    fn series(closes: &[Option<i64>]) -> Days {
+        let mut series = Days::default();
+        series.flowed(1, 0, 100);
         for (day, equity) in closes.iter().enumerate() {
-            series.close(&point(1, day as i64, *equity, 0));
+            series.close(BotId(1), at(day as i64), equity.map(Amount::from_int));
         }
         series
     }
@@ -264,10 +252,10 @@ mod tests {
     #[test]
     fn capital_that_comes_or_goes_is_no_return() {
         let mut both = series(&[Some(110), Some(110), Some(110)]);
-        both.flow(&point(2, 1, Some(1_000), 1_000));
-        both.close(&point(2, 1, Some(1_000), 0));
-        both.flow(&point(2, 2, Some(0), -1_000));
-        both.close(&point(2, 2, Some(0), 0));
+        both.flowed(2, 1, 1_000);
+        both.closed(2, 1, 1_000);
+        both.flowed(2, 2, -1_000);
+        both.closed(2, 2, 0);
         let alone = series(&[Some(110), Some(110), Some(110)]).returns();
         let both = both.returns();
         assert_eq!(
@@ -287,9 +275,9 @@ mod tests {
 
     #[test]
     fn a_window_begins_at_the_close_before_it() {
-        let mut window = Series::default();
-        window.close(&point(1, 5, Some(100), 0));
-        window.close(&point(1, 6, Some(90), 0));
+        let mut window = Days::default();
+        window.closed(1, 5, 100);
+        window.closed(1, 6, 90);
         let r = window.returns();
         assert_eq!(r.days, 1);
         near(r.total_return, -0.1);
@@ -298,12 +286,12 @@ mod tests {
 
     #[test]
     fn a_bot_older_than_the_window_is_no_profit_when_it_appears() {
-        let mut window = Series::default();
-        window.close(&point(1, 5, Some(100), 0));
-        window.close(&point(1, 6, Some(100), 0));
-        window.close(&point(2, 6, Some(1_000), 0));
-        window.close(&point(1, 7, Some(100), 0));
-        window.close(&point(2, 7, Some(1_011), 0));
+        let mut window = Days::default();
+        window.closed(1, 5, 100);
+        window.closed(1, 6, 100);
+        window.closed(2, 6, 1_000);
+        window.closed(1, 7, 100);
+        window.closed(2, 7, 1_011);
         let r = window.returns();
         assert_eq!((r.days, r.days_unknown), (1, 1));
         near(r.total_return, 0.01);
@@ -311,7 +299,7 @@ mod tests {
 
     #[test]
     fn what_is_undefined_says_why() {
-        let none = Series::default().returns();
+        let none = Days::default().returns();
         assert_eq!((none.sharpe, none.cagr, none.max_drawdown), (None, None, None));
         assert_eq!(none.undefined.len(), 7, "{:?}", none.undefined);
         let gains = series(&[Some(110), Some(132)]).returns();

@@ -34,6 +34,7 @@ mod prints;
 mod rest;
 mod session;
 mod shard;
+mod shared;
 mod socket;
 mod status;
 mod watch;

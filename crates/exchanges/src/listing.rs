@@ -106,3 +106,25 @@ fn has_news(
     }
     has_news
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halt_is_news_once_and_a_persons_own_fees_are_none() {
+        let body = br#"{"code":"200000","data":{"symbol":"A-B","baseCurrency":"A","quoteCurrency":"B","baseMinSize":"0.1","quoteMinSize":"0.1","baseMaxSize":"100","quoteMaxSize":"100","baseIncrement":"0.1","quoteIncrement":"0.1","priceIncrement":"0.1","enableTrading":true,"feeCurrency":"B"}}"#;
+        let list = crate::codec::kucoin::decode_symbol(body).unwrap();
+        assert!(list.refused.is_empty(), "{:?}", list.refused);
+        let mut mine = list.instruments[0].clone();
+        mine.fees.taker = mine.fees.maker;
+        let (wanted, mut told) = (vec![Arc::new(mine)], BTreeMap::new());
+        assert!(!has_news(&wanted, list.clone(), &mut told));
+        let mut halted = list.clone();
+        halted.instruments[0].status = InstrumentStatus::Halted;
+        assert!(has_news(&wanted, halted.clone(), &mut told));
+        assert!(!has_news(&wanted, halted.clone(), &mut told), "told already");
+        assert!(!has_news(&wanted, list, &mut told));
+        assert!(has_news(&wanted, halted, &mut told), "again");
+    }
+}

@@ -2,14 +2,11 @@
 //! judging, delivering, refusing, ordering prints.
 
 use crate::codec::DecodeError;
-use crate::config::ConnectorConfig;
-use crate::delivery::{Outlet, Resume, now};
+use crate::delivery::{Outlet, now};
 use crate::depth::Depth;
 use crate::error::ExchangeError;
-use crate::pace::ConnectBudget;
 use crate::prints::{Fetched, Item, Live, PrintTape};
-use crate::rest::Rest;
-use crate::status::Stats;
+pub(crate) use crate::shared::{Shared, Wanted};
 use crate::watch::{BookHealth, Drip, Probe, Watch};
 use domain::{
     BookUpdate, DataGrade, Exchange, FeedState, Instrument, InstrumentId, MarketEvent, Print,
@@ -17,79 +14,9 @@ use domain::{
 };
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-
-/// A wish of the engine.
-#[derive(Clone)]
-pub(crate) struct Wanted {
-    pub(crate) instrument: Arc<Instrument>,
-    pub(crate) resume: Option<Resume>,
-    pub(crate) shard: usize,
-    /// Rises when the subscription must start anew.
-    pub(crate) version: u64,
-}
-
-/// What the tasks of one connector share.
-pub(crate) struct Shared {
-    pub(crate) config: ConnectorConfig,
-    pub(crate) rest: Rest,
-    pub(crate) stats: Arc<Stats>,
-    pub(crate) reload: Notify,
-    pub(crate) changed: watch::Sender<u64>,
-    wanted: Mutex<BTreeMap<InstrumentId, Wanted>>,
-    connects: Mutex<ConnectBudget>,
-    clock: Mutex<Option<(i64, i64)>>,
-    /// How often one of the two clocks was set: delays measured before say nothing.
-    clock_sets: AtomicU32,
-    pub(crate) measure: Notify,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Each holder leaves these values whole, so a task that died in between harms nothing.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Shared {
-    pub(crate) fn new(config: ConnectorConfig) -> Result<Self, ExchangeError> {
-        let stats = Arc::new(Stats::new(config.exchange));
-        Ok(Self {
-            rest: Rest::new(&config, Arc::clone(&stats))?,
-            config,
-            stats,
-            reload: Notify::new(),
-            changed: watch::Sender::new(0),
-            wanted: Mutex::default(),
-            connects: Mutex::default(),
-            clock: Mutex::default(),
-            clock_sets: AtomicU32::new(0),
-            measure: Notify::new(),
-        })
-    }
-
-    pub(crate) fn wanted(&self) -> MutexGuard<'_, BTreeMap<InstrumentId, Wanted>> {
-        lock(&self.wanted)
-    }
-
-    pub(crate) fn take_connect(&self) -> Result<(), Duration> {
-        lock(&self.connects).take(Instant::now())
-    }
-
-    pub(crate) fn set_clock(&self, lower: i64, upper: i64) {
-        let before = lock(&self.clock).replace((lower, upper));
-        if before.is_some_and(|(low, high)| low > upper || high < lower) {
-            self.clock_sets.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// The exchange's clock is ahead of ours by something within these bounds.
-    pub(crate) fn clock_bounds(&self) -> Option<(i64, i64)> {
-        *lock(&self.clock)
-    }
-}
 
 /// Why a task leaves what it does.
 #[derive(Debug)]
@@ -228,7 +155,7 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             book: B::default(),
             is_acked: false,
             asked_at: Instant::now(),
-            clock_sets: self.shared.clock_sets.load(Ordering::Relaxed),
+            clock_sets: self.shared.clock_sets(),
         }
     }
 
@@ -328,6 +255,7 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             None if self.probe.unanswered(now_mono, timings.probe_timeout) => {
                 Err("silent: no answer to a ping")
             }
+            None if self.shared.is_clock_off() => Err("the exchange's clock jumped"),
             None => self.link.as_ref().copied().map_err(String::as_str),
         };
         let drip_limit = timings.drip_limit;
@@ -378,16 +306,15 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
 
     /// An event's exchange time, for the judgement whether the feed drips.
     pub(crate) fn timed(&mut self, id: InstrumentId, event_at: Timestamp, at: Timestamp) {
-        let (offset, sets) =
-            (self.shared.clock_bounds(), self.shared.clock_sets.load(Ordering::Relaxed));
+        let (offset, sets) = (self.shared.clock_bounds(), self.shared.clock_sets());
         let limit = self.shared.config.timings.drip_limit;
         let Some(feed) = self.feeds.get_mut(&id) else { return };
         if std::mem::replace(&mut feed.clock_sets, sets) != sets {
             feed.watch.drip = Drip::default();
         }
-        let was_dripping = feed.watch.drip.exceeds(limit);
+        let was_dripping = feed.watch.drip.is_odd(limit);
         feed.watch.drip.observe(event_at, at, offset, Instant::now());
-        if !was_dripping && feed.watch.drip.exceeds(limit) {
+        if !was_dripping && feed.watch.drip.is_odd(limit) {
             // Late events, or a clock that was set? Not to be known a minute from now.
             self.shared.measure.notify_one();
         }
@@ -441,7 +368,15 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
         at: Timestamp,
         print: Print,
     ) -> Result<bool, End> {
+        let bounds = self.shared.clock_bounds();
         let Some(feed) = self.feeds.get_mut(&id) else { return Ok(false) };
+        if crate::watch::is_future(print.at, at, bounds) {
+            // Taken for true it would close all bars up to its time, and make all others late.
+            let (native, text) = (feed.instrument.native.clone(), print.at.to_string());
+            let why = crate::codec::refused(&native, "print.time", &text, "in the future");
+            self.refused(Some(id), &why);
+            return Ok(false);
+        }
         match feed.tape.live(print, at) {
             Live::Deliver => self.emit(id, at, MarketEvent::Print(print)).await.map(|()| false),
             Live::Duplicate | Live::Held => Ok(false),

@@ -17,6 +17,12 @@ pub(crate) enum BookHealth {
 /// An event may seem to come from the future by this much: clocks are measured once a minute.
 const FUTURE_MAX_NS: i64 = 2_000_000_000;
 
+/// Does an event's time lie in the future, by all that is known of the exchange's clock?
+pub(crate) fn is_future(at: Timestamp, received: Timestamp, bounds: Option<(i64, i64)>) -> bool {
+    let ahead = (at - received).0;
+    bounds.is_some_and(|(_, upper)| ahead.saturating_sub(upper) > FUTURE_MAX_NS)
+}
+
 /// How far event times run behind receipt. The clocks' difference cancels against the smallest
 /// delay seen on this connection; a feed that is late from its first event on is found by the
 /// clock bounds, where they are known.
@@ -26,6 +32,7 @@ pub(crate) struct Drip {
     recent: Option<i64>,
     window_started: Option<Instant>,
     events: u32,
+    is_future: bool,
     excess: i64,
     grew_at: Option<Instant>,
 }
@@ -48,7 +55,8 @@ impl Drip {
     ) {
         let delay = (received_at - event_at).0;
         // From the future: an event as absurd as this must not set the mark for all others.
-        if offset.is_some_and(|(_, upper)| delay.saturating_add(upper) < -FUTURE_MAX_NS) {
+        self.is_future = is_future(event_at, received_at, offset);
+        if self.is_future {
             return;
         }
         self.events += 1;
@@ -75,6 +83,11 @@ impl Drip {
     /// Since when it drips, if it does.
     pub(crate) fn since(&self, limit: Duration) -> Option<Instant> {
         self.grew_at.filter(|_| self.exceeds(limit))
+    }
+
+    /// Late, or from the future: late events, or a clock that was set.
+    pub(crate) fn is_odd(&self, limit: Duration) -> bool {
+        self.is_future || self.exceeds(limit)
     }
 
     pub(crate) fn exceeds(&self, limit: Duration) -> bool {
@@ -171,6 +184,9 @@ impl Watch {
         if self.alive_at.is_none_or(|at| now.saturating_duration_since(at) > silence) {
             return FeedState::Stale(format!("silent for over {} ms", silence.as_millis()));
         }
+        if self.drip.is_future {
+            return FeedState::Stale("event times in the future".into());
+        }
         if self.drip.exceeds(drip_limit) {
             return FeedState::Stale("dripping: events arrive later and later".into());
         }
@@ -208,6 +224,49 @@ mod tests {
         assert_eq!(cut, FeedState::Stale("disconnected".into()));
         assert!(watch.changed(FeedState::Fresh).is_some());
         assert!(watch.changed(FeedState::Fresh).is_none());
+    }
+
+    #[test]
+    fn dead_link_is_found_by_a_ping_and_one_that_never_answers_pings_is_not_judged_by_it() {
+        let (start, limit) = (Instant::now(), Duration::from_secs(2));
+        let late = start + Duration::from_secs(3);
+        let mut probe = Probe::default();
+        probe.ask(false);
+        assert!(probe.is_due(), "each connection is asked once, to learn whether it answers");
+        probe.sent(start);
+        assert!(!probe.unanswered(late, limit), "it may be one that never does");
+        probe.alive();
+        probe.ask(false);
+        assert!(!probe.is_due(), "once");
+        probe.answered();
+        probe.ask(true);
+        probe.sent(start);
+        probe.sent(late);
+        assert!(probe.unanswered(late, limit), "asking again gives no more time");
+        probe.alive();
+        assert!(!probe.unanswered(late, limit));
+    }
+
+    #[test]
+    fn event_from_the_future_is_stale_and_sets_no_mark_for_the_others() {
+        let (mut watch, now) = (Watch::new(), Instant::now());
+        (watch.book, watch.alive_at) = (BookHealth::Valid, Some(now));
+        let (at, hour, clock) = (Timestamp(7_200_000_000_000), 3_600_000_000_000, Some((0, 0)));
+        watch.drip.observe(Timestamp(at.0 + hour), at, clock, now);
+        assert_eq!(watch.judge(Ok(()), SILENCE, LIMIT, now).name(), "stale");
+        for i in 0..200 {
+            let later = now + Duration::from_millis(i * 100);
+            watch.drip.observe(at, at, clock, later);
+        }
+        assert_eq!(watch.judge(Ok(()), SILENCE, LIMIT, now), FeedState::Fresh);
+    }
+
+    #[test]
+    fn refused_touch_is_no_price() {
+        let (mut watch, now) = (Watch::new(), Instant::now());
+        (watch.book, watch.alive_at) = (BookHealth::Valid, Some(now));
+        watch.is_touch_refused = true;
+        assert_eq!(watch.judge(Ok(()), SILENCE, LIMIT, now).name(), "stale");
     }
 
     #[test]

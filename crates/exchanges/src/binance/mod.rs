@@ -1,17 +1,18 @@
 //! Binance spot: one combined-stream socket per 300 symbols, REST snapshots, trades by id.
 
 pub mod book;
+mod missed;
 
 use crate::codec::binance::{self as codec, StreamEvent};
 use crate::config::FeedMode;
 use crate::error::ExchangeError;
 use crate::prints::Fetched;
-use crate::rest::{Reply, Rest};
+use crate::rest::Reply;
 use crate::session::Protocol;
 use crate::shard::{Changes, End, Flow, Shard, Shared};
 use crate::watch::BookHealth;
 use book::{DepthSync, Diff, Snapshot, Step};
-use domain::{BookUpdate, Instrument, InstrumentId, Level, Timestamp, Touch};
+use domain::{BookUpdate, InstrumentId, Level, Timestamp, Touch};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,9 +38,6 @@ const SMALL_AFTER: u32 = 2;
 
 /// A book that stood this long has left its faults behind.
 const SOUND_AFTER: Duration = Duration::from_secs(30);
-
-/// Pages of 1,000 aggregate trades when catching up; beyond it there is a gap.
-const CATCH_UP_PAGES: usize = 20;
 
 /// Sequence state of one symbol.
 #[derive(Default)]
@@ -293,51 +291,9 @@ fn repair(shard: &mut BinanceShard, id: InstrumentId) {
     let (shared, version) = (Arc::clone(&shard.shared), feed.version);
     let instrument = Arc::clone(&feed.instrument);
     shard.jobs.spawn(async move {
-        let fetched = missed_prints(&shared.rest, &instrument, last, at).await;
+        let fetched = missed::missed_prints(&shared.rest, &instrument, last, at).await;
         (id, version, Job::Prints(fetched))
     });
-}
-
-/// The last 1,000 trades one by one; where they do not reach back far enough, aggregate trades from
-/// the last known time on. `historicalTrades` would go by id but needs a key.
-async fn missed_prints(
-    rest: &Rest,
-    of: &Instrument,
-    last: u64,
-    at: Timestamp,
-) -> Result<Fetched, ExchangeError> {
-    let name = encoded(&of.native);
-    let reply = rest.get_quick(&format!("/api/v3/trades?symbol={name}&limit=1000"), 25).await?;
-    let recent = codec::decode_trades(&reply.body, of)?;
-    if recent.first().is_none_or(|p| p.id <= last + 1) {
-        return Ok(Fetched { prints: recent, is_complete: true });
-    }
-    let mut prints = Vec::new();
-    let mut reached = last;
-    let mut is_complete = true;
-    let mut from = format!("startTime={}", at.as_millis());
-    for _ in 0..CATCH_UP_PAGES {
-        let path = format!("/api/v3/aggTrades?symbol={name}&{from}&limit=1000");
-        let reply = rest.get_quick(&path, 4).await?;
-        let page = codec::decode_agg_trades(&reply.body)?;
-        let Some(next) = page.last().map(|a| a.id + 1) else { break };
-        for agg in &page {
-            if agg.last <= reached {
-                continue;
-            }
-            // One that began before the last print cannot be split: its rest is not ours to guess.
-            is_complete &= agg.first == reached + 1;
-            reached = agg.last;
-            prints.push(agg.print(of)?);
-        }
-        if page.len() < 1_000 || recent.first().is_some_and(|p| p.id <= reached + 1) {
-            break;
-        }
-        from = format!("fromId={next}");
-    }
-    is_complete &= recent.first().is_none_or(|p| p.id <= reached + 1);
-    prints.extend(recent.into_iter().filter(|p| p.id > reached));
-    Ok(Fetched { prints, is_complete })
 }
 
 impl Protocol for Binance {
@@ -496,4 +452,20 @@ pub(crate) async fn time(shared: &Shared) -> Result<(Reply, i64), ExchangeError>
     let reply = shared.rest.get_quick("/api/v3/time", 1).await?;
     let ms = codec::decode_time(&reply.body)?;
     Ok((reply, ms.saturating_mul(1_000_000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_in_trouble_come_soon_and_never_eat_more_than_half_the_weight() {
+        assert_eq!(spacing_max(1), Duration::from_secs(4));
+        for troubled in [3usize, 10, 40, 300] {
+            let a_minute = troubled as u64 * u64::from(SMALL_WEIGHT) * 60;
+            let spent = a_minute / spacing_max(troubled).as_secs();
+            assert!(spent <= 2_500, "{troubled} symbols spend {spent} a minute");
+        }
+        assert_eq!(depth_limit(3, SMALL_AFTER + 1, FeedMode::Full).1, SMALL_WEIGHT);
+    }
 }

@@ -4,12 +4,14 @@
 
 mod client;
 mod data;
+mod research;
 
 pub use client::{
     Bots, BotsVerb, Client, Creation, Events, Orders, OrdersVerb, Page, Policies, PolicyVerb,
     Positions, Role, Scope, Stop, Tokens, TokensVerb, Trades, Users, UsersVerb, Wallet, WalletMove,
     WalletVerb,
 };
+pub use research::{Backtest, Judged, Sampling, Study, Sweep};
 
 pub use data::{Data, DataVerb, Export, ExportFormat, ExportRows, Fetch, Import, Record, Replay};
 
@@ -88,6 +90,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run bots over recorded data; --config FILE names several bots
+    Backtest(Box<Backtest>),
+    /// Run many variants of one bot over recorded data
+    Sweep(Box<Sweep>),
+    /// Measure the simulated exchange on a recorded market
+    Fidelity(Fidelity),
     /// Create, list and steer bots
     Bots(Bots),
     /// Closed round trips
@@ -142,6 +150,18 @@ pub enum ConfigVerb {
     },
     /// Only say whether it is valid: exit 0 or 2
     Check,
+}
+
+/// `fidelity …`
+#[derive(Clone, Debug, Args)]
+pub struct Fidelity {
+    /// Recordings of one market, which are read as one: Binance's raw stream, a recorded session,
+    /// Bitstamp's order-by-order log; packed with gzip or not
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `sandbox …`
@@ -211,6 +231,14 @@ mod tests {
             "sandbox --fault luno:drop=10% --control-port 9104",
             "sandbox --tape btc.jsonl.gz --loop",
             "check --json",
+            "backtest --strategy ema_cross --params {\"fast\":5} --exchange binance --symbol BTC/USDT \
+             --timeframe 1h --capital 5000 --sizing {\"fixed_quote\":\"500\"} --exits {} \
+             --fee-maker 0.001 --fee-taker 0.001 --data a.csv b.csv.gz --from 2024-01-01 \
+             --to 2024-02-01T12:00:00Z --report r.html --json",
+            "backtest --config plan.toml --accept-gaps",
+            "sweep --strategy ema_cross --exchange luno --symbol BTC/ZAR --data a.csv \
+             --vary fast=5..20:5 --vary slow=21,34,55 --sampler tpe --runs 50 --windows 4",
+            "fidelity a.raw.gz b.raw.gz --json",
             "bots list --json",
             "bots create --name a --exchange luno --symbol BTC/ZAR --strategy ema_cross \
              --capital 1000 --params {\"fast\":5}",
@@ -249,7 +277,11 @@ mod tests {
         for line in [
             "",
             "fly",
-            "backtest",
+            "backtest --strategy tea",
+            "backtest --fee-taker 5",
+            "backtest --from yesterday",
+            "sweep --strategy ema_cross",
+            "fidelity",
             "why",
             "run --listen",
             "trades --limit 0",

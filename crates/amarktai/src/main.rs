@@ -4,8 +4,10 @@
 
 use amarktai::cli::{Cli, Command, ConfigVerb};
 use amarktai::config::{Config, Sources, settings_json, settings_text};
+use amarktai::research;
 use clap::{CommandFactory, Parser};
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 const WRONG_USAGE: u8 = 2;
@@ -17,19 +19,28 @@ fn main() -> ExitCode {
         clap_complete::generate(shell, &mut Cli::command(), "amarktai", &mut std::io::stdout());
         return ExitCode::SUCCESS;
     }
-    match Config::load(&Sources::of_process(&cli.common.overrides())) {
-        Ok(config) => dispatch(cli.command, &config),
+    let mut overrides = cli.common.overrides();
+    // Theirs is a file of bots, not the configuration.
+    let plan = match cli.command {
+        Command::Backtest(_) | Command::Sweep(_) => overrides.config.take(),
+        _ => None,
+    };
+    match Config::load(&Sources::of_process(&overrides)) {
+        Ok(config) => dispatch(cli.command, plan.as_deref(), &config),
         Err(errors) => fail(&errors.to_string()),
     }
 }
 
-fn dispatch(command: Command, config: &Config) -> ExitCode {
+fn dispatch(command: Command, plan: Option<&Path>, config: &Config) -> ExitCode {
     match command {
+        Command::Backtest(asked) => research::backtest(&asked, plan, config),
+        Command::Sweep(asked) => research::sweep(&asked, plan, config),
         Command::Config { verb } => {
             show(config, &verb);
             ExitCode::SUCCESS
         }
         Command::Run => serve(config, amarktai::run::run(config)),
+        Command::Fidelity(asked) => amarktai::fidelity::run(&asked),
         Command::Demo => serve(config, amarktai::demo::demo(config)),
         asked => amarktai::client::execute(asked, config),
     }

@@ -375,7 +375,7 @@ pub(super) fn exchange(text: &str) -> Result<Exchange, String> {
     Exchange::parse(text).ok_or_else(|| "supported are binance, kucoin and luno".to_owned())
 }
 
-fn strategy(text: &str) -> Result<StrategyKind, String> {
+pub(super) fn strategy(text: &str) -> Result<StrategyKind, String> {
     let names = StrategyKind::ALL.map(StrategyKind::name);
     let found = StrategyKind::ALL.into_iter().find(|kind| kind.name() == text);
     found.ok_or_else(|| format!("kinds are {}", names.join(", ")))
@@ -390,16 +390,16 @@ pub(super) fn timeframe(text: &str) -> Result<Timeframe, String> {
     word(text)
 }
 
-fn risk_mode(text: &str) -> Result<RiskMode, String> {
+pub(super) fn risk_mode(text: &str) -> Result<RiskMode, String> {
     word(text)
 }
 
-fn positive(text: &str) -> Result<Amount, String> {
+pub(super) fn positive(text: &str) -> Result<Amount, String> {
     let amount: Amount = text.parse().map_err(|e| format!("{e}"))?;
     amount.is_positive().then_some(amount).ok_or_else(|| "has to be above zero".to_owned())
 }
 
-fn object(text: &str) -> Result<serde_json::Value, String> {
+pub(super) fn object(text: &str) -> Result<serde_json::Value, String> {
     let value: serde_json::Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
     value.is_object().then_some(value).ok_or_else(|| "has to be a JSON object".to_owned())
 }

@@ -1,0 +1,91 @@
+//! Does anything know the future? The same run over data whose future was changed must say the same
+//! about everything before.
+
+use crate::decoded::Tape;
+use crate::run::{Job, Outcome, RunError, run};
+use domain::{Amount, Bar, MarketEvent, Price, Quantity, Timestamp};
+use std::ops::ControlFlow;
+
+/// Places at which the future is changed.
+const PLACES: i64 = 8;
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Places that were tried.
+    pub places: usize,
+    /// What differed before one of them, in words.
+    pub differences: Vec<String>,
+}
+
+/// Changes the future at several places, and compares what happened before each.
+///
+/// # Errors
+/// As [`run`] does.
+pub fn check(tape: &Tape, job: &Job) -> Result<Found, RunError> {
+    let job = Job { keeps_everything: true, ..job.clone() };
+    let mut go_on = |_| ControlFlow::Continue(());
+    let whole = run(tape, &job, &mut go_on)?;
+    let (from, to) = whole.span;
+    let mut found = Found::default();
+    for place in 1..=PLACES {
+        let cut = Timestamp(from.0 + (to.0 - from.0) / (PLACES + 1) * place);
+        let other = run(&changed(tape, cut), &job, &mut go_on)?;
+        found.places += 1;
+        found.differences.extend(difference(&whole, &other, cut));
+    }
+    Ok(found)
+}
+
+/// What differs up to a time.
+fn difference(a: &Outcome, b: &Outcome, cut: Timestamp) -> Option<String> {
+    let fills = |o: &Outcome| o.fills.iter().filter(|f| f.at <= cut).cloned().collect::<Vec<_>>();
+    let trades =
+        |o: &Outcome| o.trades.iter().filter(|t| t.exit_at <= cut).cloned().collect::<Vec<_>>();
+    let equity = |o: &Outcome| -> Vec<(Timestamp, Amount)> {
+        o.equity.iter().copied().filter(|(at, _)| *at <= cut).collect()
+    };
+    let what = if fills(a) != fills(b) {
+        "fills"
+    } else if trades(a) != trades(b) {
+        "trades"
+    } else if equity(a) != equity(b) {
+        "equity"
+    } else {
+        return None;
+    };
+    Some(format!("{what} before {cut}"))
+}
+
+/// The tape with every price after `cut` turned over: what rose falls, and volumes are others.
+pub fn changed(tape: &Tape, cut: Timestamp) -> Tape {
+    let mut tape = tape.clone();
+    for market in &mut tape.markets {
+        let span = market.timeframe.span().unwrap_or_default();
+        // A bar that closes later is the future, whole.
+        let first = market.bars.partition_point(|bar| bar.open_at + span <= cut);
+        let pivot = market.bars.get(first.saturating_sub(1)).map_or(Price(1), |bar| bar.close);
+        market.bars[first..].iter_mut().for_each(|bar| *bar = turned(bar, pivot));
+    }
+    for event in tape.events.iter_mut().filter(|event| event.at > cut) {
+        match &mut event.event {
+            MarketEvent::Print(print) => print.quantity = Quantity(print.quantity.0 * 3),
+            MarketEvent::Touch(touch) => {
+                touch.bid.quantity = Quantity(touch.bid.quantity.0 * 2);
+                touch.ask.quantity = Quantity(touch.ask.quantity.0 * 3);
+            }
+            _ => {}
+        }
+    }
+    tape
+}
+
+fn turned(bar: &Bar, pivot: Price) -> Bar {
+    let over = |price: Price| {
+        let square = i128::from(pivot.0) * i128::from(pivot.0);
+        Price(i64::try_from(square / i128::from(price.0.max(1))).unwrap_or(i64::MAX / 8).max(1))
+    };
+    let (open, high, low, close) = (over(bar.open), over(bar.low), over(bar.high), over(bar.close));
+    let volume = Quantity(bar.volume.0 / 2 + 1);
+    Bar { open, high, low, close, volume, ..*bar }
+}

@@ -31,7 +31,7 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    fn new(messages: usize) -> Self {
+    pub(crate) fn new(messages: usize) -> Self {
         let zeros = || (0..=messages).map(|_| AtomicU64::new(0)).collect();
         Self { epoch: Instant::now(), trades: zeros(), updates: zeros() }
     }
@@ -44,6 +44,15 @@ impl Sent {
         let index = usize::try_from(id.checked_sub(FIRST)?).ok()?;
         let at = of.get(index)?.load(Ordering::Acquire);
         (at > 0).then(|| self.now().saturating_sub(at))
+    }
+
+    /// Since the message with this number was written, whatever it was.
+    pub(crate) fn message_age(&self, n: u64) -> Option<u64> {
+        if n.is_multiple_of(2) {
+            self.trade_age(FIRST + n / 2 + 1)
+        } else {
+            self.update_age(FIRST + n)
+        }
     }
 
     /// Since this trade was written; `None` where it was not part of the stream.
@@ -156,7 +165,7 @@ fn side(mid: i64, sign: i64, quantity: &str) -> String {
 }
 
 /// Half trades, four tenths touches, a tenth depth, at even distances.
-fn paced(socket: &mut TcpStream, sent: &Sent, messages: usize) -> Result<()> {
+pub(crate) fn paced(socket: &mut TcpStream, sent: &Sent, messages: usize) -> std::io::Result<()> {
     let mut tape = Tape::new(45, Span::from_millis(1));
     let (mut trades, mut book) = (0u64, Book { mid: 6_000_000, last: FIRST - 1 });
     let mut due = Instant::now();

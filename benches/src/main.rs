@@ -1,11 +1,15 @@
-//! Benchmarks: `cargo run --release -p bench -- all|trades|orders|fleet|wait|store|latency`.
+//! Benchmarks: `cargo run --release -p bench -- all|trades|orders|fleet|wait|store|latency`;
+//! `-- footprint` and `-- first-trade` start the built program (see [`footprint`]).
 //!
 //! Of the core everything goes through [`engine::Engine::apply`]; what comes out is serialised
 //! into one reused buffer and hashed, and the hash of a second run must be the same.
 //! `store` measures rows written, `latency` the way from an exchange's socket to the decision.
 
+mod child;
 mod exchange;
 mod fleet;
+mod floor;
+mod footprint;
 mod latency;
 mod orders;
 mod rig;
@@ -27,7 +31,8 @@ const PRINTS: usize = 1_000_000;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let which = args.next().unwrap_or_else(|| "all".to_owned());
-    let prints = args.next().and_then(|n| n.parse().ok()).unwrap_or(PRINTS);
+    let scale: Option<usize> = args.next().and_then(|n| n.parse().ok());
+    let prints = scale.unwrap_or(PRINTS);
     let is_asked = |name: &str| which == "all" || which == name;
     if is_asked("trades") {
         trades::run(prints);
@@ -46,6 +51,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     if is_asked("latency") {
         latency::run(prints / 50)?;
+    }
+    // They need the program, built as a release too: not part of `all`.
+    if which == "footprint" {
+        footprint::run(scale.map_or(60, |seconds| seconds as u64))?;
+    }
+    if which == "first-trade" {
+        footprint::first_trade()?;
     }
     Ok(())
 }

@@ -35,20 +35,21 @@ impl Sink {
         if let Some(kept) = &mut self.kept {
             return kept.append(out);
         }
-        for output in out.drain(..) {
+        for output in &*out {
             self.outputs += 1;
-            match &output {
+            match output {
                 Output::Decision(_) => self.orders += 1,
                 Output::Trade(_) => self.trades += 1,
                 Output::Refusal(_) => self.refusals += 1,
                 _ => {}
             }
-            match postcard::to_slice(&output, &mut self.buffer) {
+            match postcard::to_slice(output, &mut self.buffer) {
                 Ok(bytes) => self.hasher.update(bytes),
                 // Flattened records have no binary form; they are told only at the start.
                 Err(_) => self.hasher.update(format!("{output:?}").as_bytes()),
             }
         }
+        out.clear();
     }
 
     pub(crate) fn hash(&self) -> u64 {

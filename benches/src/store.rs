@@ -71,6 +71,28 @@ struct Load {
     batches: Vec<Batch>,
 }
 
+/// What one round took: by the clock, and of processor time in all threads.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    elapsed: Duration,
+    cpu: Duration,
+}
+
+impl Cost {
+    fn since(started: Instant, cpu_before: Duration) -> Self {
+        Self { elapsed: started.elapsed(), cpu: cpu_time().saturating_sub(cpu_before) }
+    }
+}
+
+/// Processor time of all threads of this process, ended ones as well, to the system's hundredth.
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Behind the name, which may hold anything: user and system time are the 12th and 13th word.
+    let words = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let hundredths: u64 = words.skip(11).take(2).filter_map(|w| w.parse::<u64>().ok()).sum();
+    Duration::from_millis(hundredths * 10)
+}
+
 /// A row as its table and cells.
 type Row = (usize, Vec<Value>);
 
@@ -99,15 +121,24 @@ fn compare(load: &Load, outputs: usize) -> Result<()> {
         bare.push(through_loop(&bare_path, load, &plan, &statements)?);
         same_rows(&path, &bare_path)?;
     }
-    let rate = |times: &mut Vec<Duration>| {
-        times.sort_unstable();
-        let of = |time: Duration| rows as f64 / time.as_secs_f64();
-        (of(times[ROUNDS / 2]), of(times[ROUNDS - 1]), of(times[0]))
+    let cpu = |costs: &[Cost]| costs.iter().map(|c| c.cpu).sum::<Duration>().as_secs_f64();
+    let (cpu_ours, cpu_bare) = (cpu(&ours), cpu(&bare));
+    let rate = |costs: &mut Vec<Cost>| {
+        costs.sort_unstable_by_key(|cost| cost.elapsed);
+        let of = |cost: Cost| rows as f64 / cost.elapsed.as_secs_f64();
+        (of(costs[ROUNDS / 2]), of(costs[ROUNDS - 1]), of(costs[0]))
     };
     let (ours, bare) = (rate(&mut ours), rate(&mut bare));
     println!("    store:     {:.0} rows/s ({:.0} to {:.0})", ours.0, ours.1, ours.2);
     println!("    bare loop: {:.0} rows/s ({:.0} to {:.0})", bare.0, bare.1, bare.2);
     println!("    ratio of medians {:.0} %, target 70 %", ours.0 / bare.0 * 100.0);
+    let us = |seconds: f64| seconds * 1e6 / (rows * ROUNDS) as f64;
+    println!(
+        "    processor time a row: {:.1} us and {:.1} us, {:.0} %",
+        us(cpu_ours),
+        us(cpu_bare),
+        cpu_bare / cpu_ours * 100.0
+    );
     Ok(())
 }
 
@@ -145,16 +176,16 @@ fn open(path: &Path, load: &Load) -> Result<Store> {
 }
 
 /// Each batch is waited for, so that transactions are as large as the loop's.
-fn through_store(path: &Path, load: &Load) -> Result<Duration> {
+fn through_store(path: &Path, load: &Load) -> Result<Cost> {
     let store = open(path, load)?;
     let batches = load.batches.clone();
-    let started = Instant::now();
+    let (started, cpu) = (Instant::now(), cpu_time());
     for batch in batches {
         store.commit(batch)?.wait()?;
     }
-    let elapsed = started.elapsed();
+    let cost = Cost::since(started, cpu);
     store.close()?;
-    Ok(elapsed)
+    Ok(cost)
 }
 
 fn through_loop(
@@ -162,14 +193,14 @@ fn through_loop(
     load: &Load,
     plan: &[Vec<Row>],
     statements: &[String],
-) -> Result<Duration> {
+) -> Result<Cost> {
     open(path, load)?.close()?;
     let connection = Connection::open(path)?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
          PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;",
     )?;
-    let started = Instant::now();
+    let (started, cpu) = (Instant::now(), cpu_time());
     for transaction in plan {
         connection.execute_batch("BEGIN IMMEDIATE")?;
         for (table, cells) in transaction {
@@ -181,7 +212,7 @@ fn through_loop(
         }
         connection.execute_batch("COMMIT")?;
     }
-    Ok(started.elapsed())
+    Ok(Cost::since(started, cpu))
 }
 
 /// Reads back what the store wrote, in its order. Rows that were written twice (orders, wallets,

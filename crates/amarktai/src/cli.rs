@@ -3,6 +3,7 @@
 //! Only what exists is listed: a verb comes here with the code that does it.
 
 mod client;
+mod data;
 mod research;
 
 pub use client::{
@@ -10,6 +11,7 @@ pub use client::{
     Positions, Role, Scope, Stop, Tokens, TokensVerb, Trades, Users, UsersVerb, Wallet, WalletMove,
     WalletVerb,
 };
+pub use data::{Data, DataVerb, Export, ExportFormat, ExportRows, Fetch, Import, Record, Replay};
 pub use research::{Backtest, Judged, Sampling, Study, Sweep};
 
 use crate::config::Overrides;
@@ -115,6 +117,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Recorded data: download, take in, hand out, look at
+    Data(Data),
+    /// Record what the feeds deliver, until told to end; goes on in a folder that is there
+    Record(Record),
+    /// Run what a server recorded again, and compare it with the store to the byte
+    Replay(Replay),
     /// What is configured, and where each value comes from
     Config {
         /// What to do with it
@@ -220,6 +228,8 @@ mod tests {
              --capital 1000 --params {\"fast\":5}",
             "bots stop a --positions sell",
             "bots clone a b",
+            "bots rearm a",
+            "bots create --name a --exchange kraken --symbol BTC/USD --strategy dca --capital 9",
             "trades --paper --limit 1 --json",
             "orders --bot a",
             "orders cancel 17",
@@ -232,6 +242,13 @@ mod tests {
             "emergency-stop --clear",
             "verify",
             "config show --json",
+            "data fetch binance BTC/USDT 1m --from 2024-01-01 --to 2024-02-01T12:00:00Z",
+            "data import --exchange binance --symbol BTC/USDT --timeframe 5m a.csv b.zip --json",
+            "data export tape --out a.parquet --rows bars --timeframe 1m",
+            "data info",
+            "data info a.tape b --json",
+            "record --exchange luno --symbol BTC/ZAR --symbol ETH/ZAR --out dir --for 10m",
+            "replay --from 2024-01-01 --to 2024-01-02 --json",
             "config check",
             "completions bash",
         ] {
@@ -259,6 +276,12 @@ mod tests {
             "wallet deposit --exchange kraken --currency ZAR --amount 5",
             "sandbox --loop",
             "sandbox --speed 0",
+            "data",
+            "data import --exchange binance --symbol BTC/USDT",
+            "data fetch binance BTC/USDT 2m --from 2024-01-01",
+            "data fetch binance BTC/USDT 1m --from yesterday",
+            "record --exchange binance --out dir",
+            "record --exchange binance --symbol BTC/USDT --out dir --for 5",
             "emergency-stop --clear --positions sell",
             "bots create --name a --exchange luno --symbol XBTZAR --strategy grid --capital 9",
         ] {

@@ -3,8 +3,10 @@
 //! Commands first, then market data, then time. What follows goes to the store in batches; answers,
 //! log lines and events leave only after the commit that holds them, in order.
 
+use crate::watched::Watched;
 use domain::{AccountId, Actor, Exchange, Symbol, Timestamp};
 use engine::{Command, CommandError, Engine, Envelope, Input, InputKind, Output, Reply, Want};
+use exchanges::{Delivery, DeliveryKind};
 use server::CoreRequest;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -62,8 +64,12 @@ pub enum Saying {
 pub struct Queues {
     /// Commands and questions: the priority lane.
     pub requests: mpsc::Receiver<CoreRequest>,
-    /// Market data and everything else from the exchanges.
+    /// Everything rare: instruments, history, clocks. Before events of markets, which may need it.
     pub inputs: mpsc::Receiver<Input>,
+    /// Events of markets, straight from the connectors.
+    pub markets: mpsc::Receiver<Delivery>,
+    /// Takes those of markets that no bot trades.
+    pub watched: Arc<Watched>,
     /// What the engine wants of the exchanges.
     pub wants: mpsc::Sender<Vec<Want>>,
     /// What is said after each commit.
@@ -135,6 +141,7 @@ impl CoreLoop {
                     Some(input) => self.apply(&input),
                     None => break,
                 },
+                Some(delivery) = self.queues.markets.recv() => self.deliver(delivery),
                 () = due => self.apply(&Input { at: now(), kind: InputKind::Timer }),
                 _ = wants.tick() => {
                     self.look_at_wants = true;
@@ -146,6 +153,8 @@ impl CoreLoop {
                     self.take(request);
                 } else if let Ok(input) = self.queues.inputs.try_recv() {
                     self.apply(&input);
+                } else if let Ok(delivery) = self.queues.markets.try_recv() {
+                    self.deliver(delivery);
                 } else {
                     break;
                 }
@@ -160,6 +169,17 @@ impl CoreLoop {
         self.look_at_wants |= is_rare;
         self.engine.apply(input, &mut self.outputs);
         self.pulse.applied_at_ns.store(input.at.0, Ordering::Relaxed);
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        // The rest goes by the feeds.
+        if let DeliveryKind::Market { instrument, event } = delivery.kind {
+            if self.queues.watched.take(instrument, &event, delivery.received_at) {
+                return;
+            }
+            let kind = InputKind::Market { instrument, event };
+            self.apply(&Input { at: delivery.received_at, kind });
+        }
     }
 
     fn take(&mut self, request: CoreRequest) {

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::core_loop::Catalogue;
 use crate::run::{self, RunError, Running, program};
+use crate::signals::Signals;
 use domain::{
     AccountId, Amount, Currency, Exchange, Exits, ParamValue, RiskMode, StrategyConfig,
     StrategyKind, Symbol, Timeframe,
@@ -21,6 +22,8 @@ const INSTRUMENTS_WAIT: Duration = Duration::from_secs(30);
 /// # Errors
 /// See [`RunError`].
 pub async fn demo(config: &Config) -> Result<(), RunError> {
+    let mut signals = Signals::listen()
+        .map_err(|e| RunError::SelfTest { part: "signals", reason: e.to_string() })?;
     let sandbox = sandbox::start(SandboxConfig::default())
         .await
         .map_err(|e| RunError::SelfTest { part: "sandbox", reason: e.to_string() })?;
@@ -35,8 +38,15 @@ pub async fn demo(config: &Config) -> Result<(), RunError> {
         "Ctrl-C ends it; the next start goes on from here. Data: {}",
         config.data_dir.display()
     );
-    populate(&running).await?;
-    let ended = running.until_ended().await;
+    let populated = tokio::select! {
+        populated = populate(&running) => populated.map(|()| true),
+        () = signals.come() => Ok(false),
+    };
+    let ended = match populated {
+        Ok(true) => running.until_ended(&mut signals).await,
+        Ok(false) => running.end_now().await,
+        Err(error) => running.end_now().await.and(Err(error)),
+    };
     sandbox.close().await;
     ended
 }

@@ -1,7 +1,11 @@
 //! Between the engine's wants and the exchanges' connectors.
+//!
+//! Events of markets do not come by here: the connectors put them into the engine's own queue, as
+//! each task in between would be one more to wake. What comes by is rare: lists, clocks, history.
 
 use crate::config::{Config, Feed};
 use crate::core_loop::{Catalogue, now};
+use crate::watched::Watched;
 use domain::{Exchange, Instrument, InstrumentId, InstrumentStatus, Span, Symbol, Timeframe};
 use engine::{Input, InputKind, Want};
 use exchanges::{Connector, ConnectorConfig, ConnectorStatus, Delivery, DeliveryKind, Resume};
@@ -11,11 +15,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-/// Deliveries of one connector that wait for the engine: a second of a very busy market. When it
-/// is full the connector waits, and the socket's buffer with it.
-const DELIVERIES_MAX: usize = 8_192;
+/// Lists and clocks of the connectors that wait to be passed on: one each, and some more.
+const NEWS_MAX: usize = 64;
 /// Tries to fetch history before a bot warms up on live bars.
 const HISTORY_TRIES: u32 = 3;
+
+/// Between two looks at markets that nobody looks at any more.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// What is known of the exchanges, for health.
 #[derive(Default)]
@@ -31,6 +37,12 @@ impl FeedsStatus {
         connectors.values().map(|c| c.status()).collect()
     }
 
+    /// The connector of an exchange, while it is at work.
+    pub fn connector(&self, exchange: Exchange) -> Option<Arc<Connector>> {
+        let connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
+        connectors.get(&exchange).cloned()
+    }
+
     /// Bounds of each exchange's clock minus ours, in nanoseconds.
     pub fn clocks(&self) -> BTreeMap<Exchange, (i64, i64)> {
         self.clocks.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -40,8 +52,10 @@ impl FeedsStatus {
 /// See the module.
 pub struct Feeds {
     inputs: mpsc::Sender<Input>,
+    news: mpsc::Receiver<(Exchange, Delivery)>,
     catalogue: Catalogue,
     status: Arc<FeedsStatus>,
+    watched: Arc<Watched>,
     connectors: BTreeMap<Exchange, Arc<Connector>>,
     ids: HashMap<(Exchange, Symbol), InstrumentId>,
     wanted: HashSet<(Exchange, Symbol)>,
@@ -59,25 +73,28 @@ impl Feeds {
         inputs: mpsc::Sender<Input>,
         catalogue: Catalogue,
         status: Arc<FeedsStatus>,
-        deliveries: &mpsc::Sender<(Exchange, Delivery)>,
+        watched: Arc<Watched>,
+        markets: &mpsc::Sender<Delivery>,
     ) -> Result<Self, String> {
         let mut connectors = BTreeMap::new();
         let mut tasks = JoinSet::new();
         let mut wanted = HashSet::new();
+        let (news_sink, news) = mpsc::channel(NEWS_MAX);
         for exchange in Exchange::ALL {
             let settings = config.exchanges.get(exchange);
             if !settings.is_enabled {
                 continue;
             }
-            let (sink, mut source) = mpsc::channel(DELIVERIES_MAX);
-            let connector = Connector::start(connector_config(config, exchange), sink)
+            let (sink, mut source) = mpsc::channel(NEWS_MAX);
+            let settings_of = connector_config(config, exchange);
+            let connector = Connector::start_apart(settings_of, markets.clone(), sink)
                 .map_err(|e| format!("{exchange}: {e}"))?;
             connectors.insert(exchange, Arc::new(connector));
             wanted.extend(settings.symbols.iter().map(|s| (exchange, *s)));
-            let deliveries = deliveries.clone();
+            let news_sink = news_sink.clone();
             tasks.spawn(async move {
                 while let Some(delivery) = source.recv().await {
-                    if deliveries.send((exchange, delivery)).await.is_err() {
+                    if news_sink.send((exchange, delivery)).await.is_err() {
                         return;
                     }
                 }
@@ -85,25 +102,37 @@ impl Feeds {
         }
         *status.connectors.lock().unwrap_or_else(PoisonError::into_inner) = connectors.clone();
         let (ids, fetching) = (HashMap::new(), Arc::default());
-        Ok(Self { inputs, catalogue, status, connectors, ids, wanted, fetching, tasks })
+        Ok(Self {
+            inputs,
+            news,
+            catalogue,
+            status,
+            watched,
+            connectors,
+            ids,
+            wanted,
+            fetching,
+            tasks,
+        })
     }
 
-    /// Passes deliveries on and answers wants until either side ends.
+    /// Passes news on and answers wants until either side ends.
     pub async fn run(
         mut self,
-        mut deliveries: mpsc::Receiver<(Exchange, Delivery)>,
         mut wants: mpsc::Receiver<Vec<Want>>,
         mut stop: tokio::sync::watch::Receiver<bool>,
     ) {
+        let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => break,
+                _ = sweep.tick() => self.watched.sweep(),
                 some = wants.recv() => match some {
                     Some(some) => self.answer(some).await,
                     None => break,
                 },
-                delivery = deliveries.recv() => match delivery {
+                news = self.news.recv() => match news {
                     Some((exchange, delivery)) => self.deliver(exchange, delivery).await,
                     None => break,
                 },
@@ -129,7 +158,8 @@ impl Feeds {
 
     async fn deliver(&mut self, exchange: Exchange, delivery: Delivery) {
         let kind = match delivery.kind {
-            DeliveryKind::Market { instrument, event } => InputKind::Market { instrument, event },
+            // Goes to the engine's own queue: it never comes by here.
+            DeliveryKind::Market { .. } => return,
             DeliveryKind::RoundTrip(span) => InputKind::RoundTrip { exchange, span },
             DeliveryKind::Clock { offset_lower_ns, offset_upper_ns } => {
                 let mut clocks = self.status.clocks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -160,6 +190,10 @@ impl Feeds {
             }
             for (symbol, instrument) in listed {
                 let key = (exchange, symbol);
+                let instrument = match catalogue.get(&key).filter(|_| self.ids.contains_key(&key)) {
+                    Some(known) => at_scales_of(known, instrument),
+                    None => instrument,
+                };
                 let is_ours = self.ids.contains_key(&key) || self.wanted.contains(&key);
                 let is_changed = catalogue.get(&key) != Some(&instrument);
                 if is_ours && (is_changed || is_first) {
@@ -169,14 +203,16 @@ impl Feeds {
             }
         }
         for instrument in tell {
+            // The engine first: its queue hands out inputs before events of markets, so events at
+            // a new scale find the engine knowing it.
+            let kind = InputKind::Instrument(instrument.clone());
+            let _ = self.inputs.send(Input { at: now(), kind }).await;
             let key = (instrument.exchange, instrument.symbol);
             if let (Some(id), Some(connector)) =
                 (self.ids.get(&key), self.connectors.get(&instrument.exchange))
             {
-                connector.subscribe(*id, instrument.clone(), None);
+                connector.subscribe(*id, instrument, None);
             }
-            let kind = InputKind::Instrument(instrument);
-            let _ = self.inputs.send(Input { at: now(), kind }).await;
         }
     }
 
@@ -195,14 +231,37 @@ impl Feeds {
                     let kind = InputKind::Instrument(instrument);
                     let _ = self.inputs.send(Input { at: now(), kind }).await;
                 }
-                Some(id) => self.serve(id, instrument, want),
+                Some(id) => {
+                    if let Some(instrument) = self.keep_scales(key, instrument, want.scales) {
+                        self.serve(id, instrument, want);
+                    }
+                }
             }
         }
+    }
+
+    /// The engine keeps a market at the scale at which its orders and lots are: so does the feed.
+    fn keep_scales(
+        &self,
+        key: (Exchange, Symbol),
+        listed: Instrument,
+        scales: Option<(u8, u8)>,
+    ) -> Option<Instrument> {
+        let Some((price, quantity)) = scales else { return Some(listed) };
+        let Some(kept) = listed.at_scales(price, quantity) else {
+            // Prices at another scale than the engine's would be worse than none.
+            tracing::warn!(exchange = %key.0, symbol = %key.1, "steps too fine: not subscribed");
+            return None;
+        };
+        let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);
+        catalogue.insert(key, kept.clone());
+        Some(kept)
     }
 
     fn serve(&mut self, id: InstrumentId, instrument: Instrument, want: Want) {
         let Some(connector) = self.connectors.get(&want.exchange) else { return };
         if self.ids.insert((want.exchange, want.symbol), id).is_none() {
+            self.watched.leave_to_core(want.exchange, want.symbol);
             let resume = want
                 .resume
                 .map(|(last_print_id, last_print_at)| Resume { last_print_id, last_print_at });
@@ -231,6 +290,15 @@ impl Feeds {
     }
 }
 
+/// A changed instrument as the engine and the connector know it; halted where that cannot be.
+fn at_scales_of(known: &Instrument, changed: Instrument) -> Instrument {
+    changed.at_scales(known.price_scale, known.quantity_scale).unwrap_or_else(|| {
+        let (exchange, symbol) = (changed.exchange, changed.symbol);
+        tracing::warn!(%exchange, %symbol, "steps finer than what is kept: halted");
+        Instrument { status: InstrumentStatus::Halted, ..known.clone() }
+    })
+}
+
 /// Closed bars from before; none where they cannot be had, then bots warm up on live ones.
 async fn history(
     connector: &Connector,
@@ -255,7 +323,8 @@ async fn history(
     Vec::new()
 }
 
-fn connector_config(config: &Config, exchange: Exchange) -> ConnectorConfig {
+/// How an exchange's connector is set up, for `run` and for recording alike.
+pub(crate) fn connector_config(config: &Config, exchange: Exchange) -> ConnectorConfig {
     let settings = config.exchanges.get(exchange);
     let mut connector = ConnectorConfig::new(exchange);
     connector.rest_url.clone_from(&settings.rest_url);

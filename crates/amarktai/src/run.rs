@@ -3,7 +3,9 @@
 use crate::config::{Config, FLAG_NAMES};
 use crate::core_loop::{Catalogue, CoreLoop, Pulse, Queues, SAYINGS_MAX, now, speak};
 use crate::feeds::{Feeds, FeedsStatus};
+use crate::signals::Signals;
 use crate::supervise::Supervisor;
+use crate::watched::Watched;
 use domain::Actor;
 use engine::{Engine, EngineConfig, Input, InputKind, Switches};
 use server::{AppState, Core, CoreRequest, ServerConfig};
@@ -19,8 +21,11 @@ use tokio::sync::{mpsc, watch};
 
 /// Requests of people that wait for the engine.
 const REQUESTS_MAX: usize = 1_024;
-/// Inputs that wait for the engine: half a second of a very busy fleet of markets.
-const INPUTS_MAX: usize = 16_384;
+/// Rare inputs that wait for the engine: the instruments and the history of a large fleet.
+const INPUTS_MAX: usize = 1_024;
+/// Events of markets that wait for the engine: half a second of a very busy fleet of them. When it
+/// is full the connectors keep the newest quotes and otherwise wait, and the sockets with them.
+const MARKETS_MAX: usize = 16_384;
 /// Wants are told again; a full queue loses nothing.
 const WANTS_MAX: usize = 16;
 /// An orderly end takes no longer than this.
@@ -47,6 +52,9 @@ pub enum RunError {
 fn failed(part: &'static str, reason: impl ToString) -> RunError {
     RunError::SelfTest { part, reason: reason.to_string() }
 }
+
+/// How the engine's thread ended; an error where it died without a word.
+type EngineEnd = Result<Result<(), String>, tokio::sync::oneshot::error::RecvError>;
 
 /// A product that runs.
 pub struct Running {
@@ -81,16 +89,17 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let known = engine.fleet();
     tracing::info!(bots = known.bots, database = %path.display(), "store opened");
 
-    let listener = TcpListener::bind(config.server.listen)
-        .await
-        .map_err(|e| failed("server", format!("{}: {e}", config.server.listen)))?;
+    let listener = TcpListener::bind(config.server.listen).await.map_err(|e| {
+        let asked = config.server.listen;
+        failed("server", format!("{asked}: {e}; choose another with --listen"))
+    })?;
     let address = listener.local_addr().map_err(|e| failed("server", e))?;
 
     let (requests_tx, requests) = mpsc::channel::<CoreRequest>(REQUESTS_MAX);
     let (inputs_tx, inputs) = mpsc::channel::<Input>(INPUTS_MAX);
     let (wants_tx, wants) = mpsc::channel(WANTS_MAX);
     let (sayings, said) = mpsc::channel(SAYINGS_MAX);
-    let (deliveries_tx, deliveries) = mpsc::channel(1_024);
+    let (markets_tx, markets) = mpsc::channel(MARKETS_MAX);
     let (stop, stopped) = watch::channel(false);
     let (catalogue, pulse) = (Catalogue::default(), Arc::new(Pulse::default()));
     let (core, feeds_status) = (Core::new(requests_tx), Arc::new(FeedsStatus::default()));
@@ -99,7 +108,9 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let is_bodyguard_on = switches.bodyguard;
     let first = Input { at: now(), kind: InputKind::Switches(switches) };
     let _ = inputs_tx.send(first).await;
-    let queues = Queues { requests, inputs, wants: wants_tx, sayings };
+    let watched = Arc::new(Watched::new(feeds_status.clone(), catalogue.clone()));
+    let queues =
+        Queues { requests, inputs, markets, watched: watched.clone(), wants: wants_tx, sayings };
     let core_loop = CoreLoop::new(engine, store.clone(), queues, catalogue.clone(), pulse.clone());
     let engine_end = spawn_engine(core_loop)?;
 
@@ -108,18 +119,19 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         speak(said).await;
         "speaker"
     });
-    let feeds =
-        Feeds::start(config, inputs_tx, catalogue.clone(), feeds_status.clone(), &deliveries_tx)
-            .map_err(|e| failed("exchanges", e))?;
+    let (list, status) = (catalogue.clone(), feeds_status.clone());
+    let feeds = Feeds::start(config, inputs_tx, list, status, watched.clone(), &markets_tx)
+        .map_err(|e| failed("exchanges", e))?;
     let feeds_stop = stopped.clone();
     tasks.spawn(async move {
-        feeds.run(deliveries, wants, feeds_stop).await;
+        feeds.run(wants, feeds_stop).await;
         "feeds"
     });
 
     let mut state =
         AppState::new(core.clone(), store.clone(), server_config(config, label, address));
     state.metrics = Some(install_metrics()?);
+    state.watch = Some(watched);
     // Held in memory only: whoever may read our directory is let in while we run.
     let token = server::new_token();
     state.local_token = Some(server::token_digest(&token));
@@ -155,11 +167,23 @@ impl Running {
     ///
     /// # Errors
     /// Where the engine ended by itself.
-    pub async fn until_ended(mut self) -> Result<(), RunError> {
+    pub async fn until_ended(mut self, signals: &mut Signals) -> Result<(), RunError> {
         let ended = tokio::select! {
-            () = signal() => None,
+            () = signals.come() => None,
             ended = &mut self.engine_end => Some(ended),
         };
+        self.conclude(ended).await
+    }
+
+    /// An orderly end now.
+    ///
+    /// # Errors
+    /// Where the engine had ended by itself.
+    pub async fn end_now(self) -> Result<(), RunError> {
+        self.conclude(None).await
+    }
+
+    async fn conclude(self, ended: Option<EngineEnd>) -> Result<(), RunError> {
         tracing::info!("ending");
         let is_signal = ended.is_none();
         let result = self.end(ended).await;
@@ -170,10 +194,7 @@ impl Running {
     }
 
     /// Ends everything in order: no new requests, no new data, what is known is written.
-    async fn end(
-        self,
-        ended: Option<Result<Result<(), String>, tokio::sync::oneshot::error::RecvError>>,
-    ) -> Result<(), RunError> {
+    async fn end(self, ended: Option<EngineEnd>) -> Result<(), RunError> {
         let Self { core, store, data_dir, stop, engine_end, mut tasks, .. } = self;
         stop.send_replace(true);
         drop(core);
@@ -213,26 +234,13 @@ impl Running {
 /// # Errors
 /// See [`RunError`].
 pub async fn run(config: &Config) -> Result<(), RunError> {
+    let mut signals = Signals::listen().map_err(|e| failed("signals", e))?;
     let running = start(config, None).await?;
     println!("Amarktai paper-trades at http://{}", running.address);
     if let Some(code) = &running.setup_code {
         println!("First owner: open the page and enter the setup code {code}");
     }
-    running.until_ended().await
-}
-
-/// SIGTERM or Ctrl-C; further ones are harmless.
-pub async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    running.until_ended(&mut signals).await
 }
 
 /// A command that works on the directory itself holds its lock for moments.

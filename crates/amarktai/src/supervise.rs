@@ -136,11 +136,7 @@ impl Supervisor {
             .iter()
             .filter_map(|c| c.fatal.as_ref().map(|why| format!("{}: {why}", c.exchange)))
             .collect();
-        let missing: Vec<String> = connectors
-            .iter()
-            .filter(|c| c.instruments == 0)
-            .map(|c| format!("{}: no instruments yet", c.exchange))
-            .collect();
+        let missing: Vec<String> = connectors.iter().filter_map(missing).collect();
         match (fatal.is_empty(), missing.is_empty()) {
             (false, _) => part(Status::Degraded, fatal.join("; ")),
             (true, false) => part(Status::Degraded, missing.join("; ")),
@@ -195,6 +191,17 @@ fn store_part(store: &StoreHealth) -> Part {
     }
 }
 
+/// What an exchange lacks: its instruments, or the last refresh of them.
+fn missing(connector: &exchanges::ConnectorStatus) -> Option<String> {
+    let exchange = connector.exchange;
+    match (connector.instruments, &connector.unreachable) {
+        (0, None) => Some(format!("{exchange}: no instruments yet")),
+        (0, Some(why)) => Some(format!("{exchange}: no instruments yet: {why}")),
+        (_, Some(why)) => Some(format!("{exchange}: instruments not refreshed: {why}")),
+        (_, None) => None,
+    }
+}
+
 fn disk_part(store: &StoreHealth) -> Part {
     let megabytes = store.db_bytes / 1_000_000;
     match store.free_bytes {
@@ -213,8 +220,8 @@ fn bodyguard_part(is_on: bool) -> Part {
     match is_on {
         true => part(
             Status::Healthy,
-            "drawdown, losses in a row and bot breakers; anomaly tests and account breakers are \
-             not built"
+            "drawdown, losses in a row, breakers of bot, account and fleet; anomaly tests are not \
+             built"
                 .to_owned(),
         ),
         false => part(Status::Degraded, "off by ENABLE_BODYGUARD: bots are unguarded".to_owned()),

@@ -152,7 +152,7 @@ async fn refused(data: &Path, line: &str) -> String {
 
 async fn commit(store: &Store, bot: u32) {
     let alert = Alert::Unguarded { since: Timestamp::EPOCH, reason: "test".to_owned() };
-    let (account_id, bot_id, at) = (AccountId(1), BotId(bot), Timestamp::EPOCH);
+    let (account_id, bot_id, at) = (AccountId(1), Some(BotId(bot)), Timestamp::EPOCH);
     let outputs = vec![Output::Alert { account_id, bot_id, alert, at }];
     store.commit(Batch { outputs, ..Batch::default() }).unwrap().wait_async().await.unwrap();
 }
@@ -226,6 +226,13 @@ async fn a_bot_is_made_steered_and_asked_by_its_name() {
     assert_eq!(serde_json::from_slice::<Value>(&one.stdout).unwrap().as_array().unwrap().len(), 1);
     assert!(String::from_utf8(one.stderr).unwrap().contains("more: --after 1"));
     done(data, "bots retire scout").await;
+    assert!(refused(data, "bots rearm second").await.contains("RISK_STOP"));
+    let foreign = "bots create --name far --exchange kraken --symbol BTC/USD --strategy dca \
+                   --capital 100 --json";
+    assert_eq!(
+        bot(done(data, foreign).await)["holds"],
+        serde_json::json!(["UNSUPPORTED_EXCHANGE"])
+    );
     server.stop().await;
 }
 

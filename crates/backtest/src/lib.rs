@@ -6,6 +6,11 @@
 //! Absent on purpose: a second way to fill an order, a second formula for a figure.
 
 pub mod candles;
+pub mod decoded;
+pub mod export;
+mod gaps;
+pub mod import;
+pub mod info;
 pub mod look_ahead;
 pub mod market;
 pub mod plan;
@@ -16,6 +21,7 @@ pub mod sweep;
 pub mod tape;
 mod warm;
 
+pub use decoded::Tape;
+pub use gaps::{Gap, bar_gaps};
 pub use plan::{Plan, PlanData, PlanError};
 pub use recorded::{Recorded, Source, TapeError};
-pub use tape::Tape;

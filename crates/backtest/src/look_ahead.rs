@@ -1,8 +1,8 @@
 //! Does anything know the future? The same run over data whose future was changed must say the same
 //! about everything before.
 
+use crate::decoded::Tape;
 use crate::run::{Job, Outcome, RunError, run};
-use crate::tape::Tape;
 use domain::{Amount, Bar, MarketEvent, Price, Quantity, Timestamp};
 use std::ops::ControlFlow;
 

@@ -1,6 +1,6 @@
 //! A backtest: the very engine that trades, fed with a tape.
 
-use crate::tape::Tape;
+use crate::decoded::Tape;
 use domain::{
     AccountId, Actor, Amount, BotId, DataGrade, FeedState, FillRecord, InstrumentId, MarketEvent,
     Refusal, Span, Timestamp, Trade,

@@ -1,6 +1,6 @@
 //! Closed bars from before the start, at the timeframe of the indicators that they warm.
 
-use crate::tape::Market;
+use crate::decoded::Market;
 use domain::{Bar, Timeframe, Timestamp};
 use market::{BarBuilder, PrintIds};
 

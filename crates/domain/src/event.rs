@@ -105,6 +105,24 @@ pub enum Alert {
     Stuck,
     /// A trade row was refused.
     TradeRefused(crate::IncompleteTrade),
+    /// One asset is too large a share of what is open; paper is only warned.
+    AssetExposure {
+        /// Which.
+        asset: crate::Currency,
+        /// Its share.
+        share_percent: crate::Amount,
+        /// The policy's limit.
+        maximum_percent: crate::Amount,
+    },
+    /// One exchange is too large a share of what is open; paper is only warned.
+    ExchangeExposure {
+        /// Which.
+        exchange: crate::Exchange,
+        /// Its share.
+        share_percent: crate::Amount,
+        /// The policy's limit.
+        maximum_percent: crate::Amount,
+    },
     /// The account's paper loss of the day is over the limit; paper is only warned.
     DailyLoss {
         /// Loss over the day's opening equity, in percent.

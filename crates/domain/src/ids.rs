@@ -1,6 +1,6 @@
 //! Identities. All are counters that the core hands out, so the same inputs give the same ids.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 macro_rules! id {
@@ -31,8 +31,7 @@ macro_rules! per_bot {
         ///
         /// Counted per bot, so that one bot more changes no other bot's ids and draws; one integer
         /// outside.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(from = "u64", into = "u64")]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name {
             /// Whose.
             pub bot: BotId,
@@ -52,6 +51,26 @@ macro_rules! per_bot {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 u64::from(*self).fmt(f)
+            }
+        }
+        impl Serialize for $name {
+            #[inline]
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                let id = u64::from(*self);
+                if s.is_human_readable() {
+                    s.serialize_u64(id)
+                } else {
+                    s.serialize_bytes(&id.to_le_bytes())
+                }
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                if d.is_human_readable() {
+                    u64::deserialize(d).map(Self::from)
+                } else {
+                    crate::binary::read(d).map(|bytes| u64::from_le_bytes(bytes).into())
+                }
             }
         }
     )*};

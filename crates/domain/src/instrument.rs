@@ -30,6 +30,9 @@ pub struct PercentBand {
     pub ask_up: Rate,
     /// Lowest sell price / reference.
     pub ask_down: Rate,
+    /// The reference is the average over so many minutes; 0: the last price.
+    #[serde(default)]
+    pub average_minutes: u8,
 }
 
 /// What the exchange charges here, and in what.
@@ -161,5 +164,56 @@ impl Instrument {
             Side::Buy if self.fees.in_received => self.symbol.base,
             _ => self.symbol.quote,
         }
+    }
+
+    /// The same instrument with prices and quantities at these scales: what is known of a market
+    /// keeps its scale when the exchange makes a step finer or coarser. `None`: a step of the
+    /// exchange is finer than that.
+    pub fn at_scales(&self, price_scale: u8, quantity_scale: u8) -> Option<Self> {
+        let price = |p: Price, round| shift(p.0, self.price_scale, price_scale, round).map(Price);
+        let quantity = |q: Quantity, round| {
+            shift(q.0, self.quantity_scale, quantity_scale, round).map(Quantity)
+        };
+        let is_whole = |a: Option<i64>, b: Option<i64>| a == b && a.is_some_and(|v| v > 0);
+        let tick = |round| price(self.tick_size, round).map(|p| p.0);
+        let lot = |round| quantity(self.lot_size, round).map(|q| q.0);
+        if !is_whole(tick(Round::Down), tick(Round::Up))
+            || !is_whole(lot(Round::Down), lot(Round::Up))
+        {
+            return None;
+        }
+        Some(Self {
+            price_scale,
+            quantity_scale,
+            tick_size: price(self.tick_size, Round::Down)?,
+            lot_size: quantity(self.lot_size, Round::Down)?,
+            min_quantity: quantity(self.min_quantity, Round::Up)?,
+            max_quantity: quantity(self.max_quantity, Round::Down)?,
+            max_market_quantity: self.max_market_quantity.and_then(|q| quantity(q, Round::Down)),
+            min_price: self.min_price.and_then(|p| price(p, Round::Up)),
+            max_price: self.max_price.and_then(|p| price(p, Round::Down)),
+            ..self.clone()
+        })
+    }
+}
+
+/// A figure at another scale; one that is too large to be told is as good as unbounded.
+fn shift(value: i64, from: u8, to: u8, round: Round) -> Option<i64> {
+    let wide = i128::from(value) * 10i128.checked_pow(u32::from(to.saturating_sub(from)))?;
+    let divisor = 10i128.checked_pow(u32::from(from.saturating_sub(to)))?;
+    let scaled = round.of(crate::divide::floor(wide, divisor)).min(i128::from(i64::MAX / 4));
+    i64::try_from(scaled).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_at_another_scale_is_exact_or_rounds_as_named() {
+        assert_eq!(shift(15, 1, 3, Round::Down), Some(1_500));
+        assert_eq!(shift(1_501, 3, 1, Round::Down), Some(15));
+        assert_eq!(shift(1_501, 3, 1, Round::Up), Some(16));
+        assert_eq!(shift(i64::MAX / 4, 0, 8, Round::Down), Some(i64::MAX / 4));
     }
 }

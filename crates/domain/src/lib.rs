@@ -6,8 +6,12 @@
 //! scale ([`Price`], [`Quantity`]); money and everything shown to people is an [`Amount`], exact to
 //! twelve decimals. Binary floating point appears only in figures of statistics.
 
+mod binary;
 mod bot;
+mod digits;
+mod divide;
 mod event;
+mod filters;
 mod ids;
 mod instrument;
 mod ledger;
@@ -25,6 +29,7 @@ pub use bot::{
     StrategyConfig, StrategyKind,
 };
 pub use event::{Alert, EventKind, FeedGrade, FeedState};
+pub use filters::Misfit;
 pub use ids::{AccountId, BotId, FillId, InstrumentId, OrderId, TradeId};
 pub use instrument::{FeeSchedule, Instrument, InstrumentStatus, PercentBand};
 pub use ledger::{Book, LedgerAccount, Posting, Transfer, TransferReason};

@@ -1,5 +1,7 @@
 //! Exact numbers: parsed from the exchange's text, never through a float.
 
+use crate::digits::Backwards;
+use crate::{binary, divide};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::iter::Sum;
@@ -28,13 +30,10 @@ pub enum Round {
 }
 
 impl Round {
-    fn div(self, numerator: i128, denominator: i128) -> i128 {
-        let floor = numerator.div_euclid(denominator);
-        match self {
-            Self::Down => floor,
-            Self::Up if numerator.rem_euclid(denominator) == 0 => floor,
-            Self::Up => floor + 1,
-        }
+    /// Of a quotient that was rounded down, and whether something was left.
+    #[inline]
+    pub(crate) fn of(self, (floor, is_inexact): (i128, bool)) -> i128 {
+        if self == Self::Up && is_inexact { floor + 1 } else { floor }
     }
 }
 
@@ -134,18 +133,20 @@ impl Amount {
     }
 
     /// From an integer with `places` decimals, rounded where it has more than twelve.
+    #[inline]
     pub fn from_scaled(value: i128, places: u8, round: Round) -> Self {
         if places <= AMOUNT_SCALE {
-            Self(value * POW10[(AMOUNT_SCALE - places) as usize])
+            Self(divide::product(value, POW10[(AMOUNT_SCALE - places) as usize] as i64))
         } else {
-            Self(round.div(value, POW10[(places - AMOUNT_SCALE) as usize]))
+            Self(round.of(divide::by_power(value, places - AMOUNT_SCALE)))
         }
     }
 
     /// As an integer with `places` decimals; `None` where it does not fit.
+    #[inline]
     pub fn to_scaled(self, places: u8, round: Round) -> Option<i64> {
         let value = if places <= AMOUNT_SCALE {
-            round.div(self.0, POW10[(AMOUNT_SCALE - places) as usize])
+            round.of(divide::by_power(self.0, AMOUNT_SCALE - places))
         } else {
             self.0.checked_mul(POW10[(places - AMOUNT_SCALE) as usize])?
         };
@@ -153,25 +154,32 @@ impl Amount {
     }
 
     /// This share of the amount.
+    #[inline]
     pub fn times(self, rate: Rate, round: Round) -> Self {
-        Self(round.div(self.0 * i128::from(rate.0), i128::from(Rate::ONE.0)))
+        Self(round.of(divide::by_pow10::<9>(divide::product(self.0, rate.0))))
     }
 
     /// The part `numerator / denominator` of the amount; zero where the denominator is.
+    #[inline]
     pub fn part(self, numerator: i64, denominator: i64, round: Round) -> Self {
         if denominator == 0 {
             return Self::ZERO;
         }
-        Self(round.div(self.0 * i128::from(numerator), i128::from(denominator)))
+        let product = divide::product(self.0, numerator);
+        let product = if denominator < 0 { -product } else { product };
+        Self(round.of(divide::floor(product, i128::from(denominator).abs())))
     }
 
     /// The product of two amounts, as value × exchange rate; `None` where it does not fit.
     pub fn product(self, rate: Self, round: Round) -> Option<Self> {
+        if let (Ok(_), Ok(rate)) = (i64::try_from(self.0), i64::try_from(rate.0)) {
+            return Some(Self(round.of(divide::by_pow10::<12>(divide::product(self.0, rate)))));
+        }
         // Split to keep the intermediate inside 128 bits for every amount below 10²⁰.
         let one = Self::ONE.0;
         let whole = self.0.div_euclid(one).checked_mul(rate.0)?;
         let rest = self.0.rem_euclid(one).checked_mul(rate.0)?;
-        whole.checked_add(round.div(rest, one)).map(Self)
+        whole.checked_add(round.of(divide::by_pow10::<12>(rest))).map(Self)
     }
 
     /// The quotient; `None` where the divisor is zero or the result does not fit.
@@ -180,7 +188,11 @@ impl Amount {
             return None;
         }
         let (n, d) = if divisor.0 < 0 { (-self.0, -divisor.0) } else { (self.0, divisor.0) };
-        n.checked_mul(Self::ONE.0).map(|n| Self(round.div(n, d)))
+        let n = match i64::try_from(n) {
+            Ok(n) => i128::from(n) * Self::ONE.0,
+            Err(_) => n.checked_mul(Self::ONE.0)?,
+        };
+        Some(Self(round.of(divide::floor(n, d))))
     }
 
     /// The ratio of two amounts as a figure for statistics and limits in percent.
@@ -234,27 +246,63 @@ impl FromStr for Amount {
 impl fmt::Display for Amount {
     /// Canonical: no exponent, no trailing zeros, `-0` never.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let one = Self::ONE.0.unsigned_abs();
-        let (whole, rest) = (self.0.unsigned_abs() / one, self.0.unsigned_abs() % one);
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let text = if rest == 0 {
-            format!("{sign}{whole}")
-        } else {
-            let fraction = format!("{rest:012}");
-            format!("{sign}{whole}.{}", fraction.trim_end_matches('0'))
+        // Rows and events are mostly figures: no allocation, and 64 bits where they do.
+        let (one, all) = (Self::ONE.0.unsigned_abs(), self.0.unsigned_abs());
+        let (mut whole, mut rest) = match (u64::try_from(all), u64::try_from(one)) {
+            (Ok(all), Ok(one)) => (u128::from(all / one), all % one),
+            // Below ONE, which has 40 bits.
+            _ => (all / one, (all % one) as u64),
         };
-        f.pad(&text)
+        let mut places = AMOUNT_SCALE;
+        while places > 0 && rest.is_multiple_of(10) {
+            (rest, places) = (rest / 10, places - 1);
+        }
+        let mut digits = Backwards::default();
+        for _ in 0..places {
+            digits.put(b'0' + (rest % 10) as u8);
+            rest /= 10;
+        }
+        if places > 0 {
+            digits.put(b'.');
+        }
+        while whole > u128::from(u64::MAX) {
+            digits.put(b'0' + (whole % 10) as u8);
+            whole /= 10;
+        }
+        digits.whole(whole as u64);
+        if self.0 < 0 {
+            digits.put(b'-');
+        }
+        f.pad(digits.text())
     }
 }
 
 impl Serialize for Amount {
+    /// Text; in binary form eight bytes where they are enough, else sixteen.
+    #[inline]
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        if s.is_human_readable() { s.collect_str(self) } else { self.0.serialize(s) }
+        if s.is_human_readable() {
+            return s.collect_str(self);
+        }
+        match i64::try_from(self.0) {
+            Ok(small) => s.serialize_bytes(&small.to_le_bytes()),
+            Err(_) => s.serialize_bytes(&self.0.to_le_bytes()),
+        }
     }
 }
 
+/// So many significant digits survive a binary floating point number for certain.
+const FLOAT_DIGITS: usize = 15;
+
+fn significant_digits(text: &str) -> usize {
+    let digits = text.bytes().filter(u8::is_ascii_digit);
+    let from_first = digits.skip_while(|b| *b == b'0').collect::<Vec<_>>();
+    from_first.iter().rposition(|b| *b != b'0').map_or(0, |last| last + 1)
+}
+
 impl<'de> Deserialize<'de> for Amount {
-    /// From a decimal text; numbers are accepted too, by their shortest decimal text.
+    /// From a decimal text; numbers are accepted too, by their shortest decimal text, as far as no
+    /// digit can have been lost on their way through binary floating point.
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         struct Text;
         impl de::Visitor<'_> for Text {
@@ -272,10 +320,16 @@ impl<'de> Deserialize<'de> for Amount {
                 i64::try_from(v).map(Amount::from_int).map_err(E::custom)
             }
             fn visit_f64<E: de::Error>(self, v: f64) -> Result<Amount, E> {
-                format!("{v}").parse().map_err(E::custom)
+                let text = format!("{v}");
+                if significant_digits(&text) > FLOAT_DIGITS {
+                    return Err(E::custom(format!(
+                        "{text} may have lost digits; write it as text"
+                    )));
+                }
+                text.parse().map_err(E::custom)
             }
         }
-        if d.is_human_readable() { d.deserialize_any(Text) } else { i128::deserialize(d).map(Self) }
+        if d.is_human_readable() { d.deserialize_any(Text) } else { binary::read_i128(d).map(Self) }
     }
 }
 
@@ -455,10 +509,27 @@ mod tests {
         assert_eq!(serde_json::from_str::<Amount>("0.1").unwrap().to_string(), "0.1");
         assert_eq!(serde_json::to_string(&Amount::from_int(-3)).unwrap(), "\"-3\"");
         assert!(serde_json::from_str::<Amount>("1e300").is_err());
+        let exact = serde_json::from_str::<Amount>("123456789012.125").unwrap();
+        assert_eq!(exact.to_string(), "123456789012.125");
+        for rounded in ["123456789012.123456", "12345678901234567.5"] {
+            assert!(serde_json::from_str::<Amount>(rounded).is_err(), "{rounded}");
+            assert!(serde_json::from_str::<Amount>(&format!("\"{rounded}\"")).is_ok(), "{rounded}");
+        }
         assert!(serde_json::from_str::<Amount>("null").is_err());
     }
 
     proptest! {
+        #[test]
+        fn text_is_that_of_whole_and_fraction_written_apart(value: i128, small: i64) {
+            for value in [value, i128::from(small), i128::from(small) * 1_000_000, 0] {
+                let one = Amount::ONE.0.unsigned_abs();
+                let (whole, rest) = (value.unsigned_abs() / one, value.unsigned_abs() % one);
+                let text = format!("{}{whole}.{rest:012}", if value < 0 { "-" } else { "" });
+                let text = text.trim_end_matches('0').trim_end_matches('.');
+                prop_assert_eq!(Amount(value).to_string(), text);
+            }
+        }
+
         #[test]
         fn amounts_agree_with_an_independent_decimal(a in -10i64.pow(15)..10i64.pow(15), b in 1i64..10i64.pow(12)) {
             let (x, y) = (Amount::from_scaled(a.into(), 6, Round::Down), Amount::from_scaled(b.into(), 6, Round::Down));

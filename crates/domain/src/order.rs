@@ -102,6 +102,8 @@ pub enum CancelReason {
     User,
     /// The emergency stop.
     EmergencyStop,
+    /// The exchange changed its filters, and it fits them no more.
+    Filter,
     /// The exchange cancelled a post-only order that would have taken.
     PostOnly,
 }

@@ -51,6 +51,8 @@ refusals! {
     NotActive "NOT_ACTIVE" { lifecycle: crate::Lifecycle },
     /// A hold stops entries.
     Held "HELD" { hold: Hold },
+    /// A circuit breaker of the account or the fleet is open.
+    CircuitBreaker "CIRCUIT_BREAKER_OPEN" { scope: String, loss_percent: Amount, maximum_percent: Amount },
     /// No price, no trade: the feed is not fresh.
     NotFresh "NOT_FRESH" { state: String },
     /// The spread is wider than the collar.
@@ -61,6 +63,8 @@ refusals! {
     PriceFilter "PRICE_FILTER" { price: Amount, tick_size: Amount },
     /// The quantity is not a multiple of the lot size or outside the exchange's range.
     LotSize "LOT_SIZE" { quantity: Amount, lot_size: Amount, minimum: Amount, maximum: Amount },
+    /// The price is outside the exchange's band around its reference price.
+    PercentPrice "PERCENT_PRICE" { price: Amount, lowest: Amount, highest: Amount },
     /// Too many open orders for the exchange.
     MaxOpenOrders "MAX_OPEN_ORDERS" { open: u32, maximum: u32 },
     /// The order is worth more than the bot may send at once.
@@ -85,6 +89,10 @@ refusals! {
     DailyLoss "DAILY_LOSS" { loss_percent: Amount, maximum_percent: Amount },
     /// Position and open buys would exceed the bot's limit.
     PositionLimit "RISK_LIMIT_EXCEEDED" { would_be: Amount, maximum: Amount },
+    /// One asset would be too large a share of what is open.
+    AssetExposure "ASSET_EXPOSURE" { asset: crate::Currency, share_percent: Amount, maximum_percent: Amount },
+    /// One exchange would be too large a share of what is open.
+    ExchangeExposure "EXCHANGE_EXPOSURE" { exchange: crate::Exchange, share_percent: Amount, maximum_percent: Amount },
     /// Below the exchange's minimum notional.
     NotionalBelowMinimum "NOTIONAL_BELOW_MINIMUM" { notional: Amount, minimum: Amount },
     /// Above the exchange's maximum notional.

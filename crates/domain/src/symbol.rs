@@ -16,6 +16,8 @@ pub enum SymbolError {
 }
 
 const CODE_BYTES: usize = 15;
+/// In binary form: the code, zeros, its length.
+const PACKED_BYTES: usize = CODE_BYTES + 1;
 
 /// A currency code. Up to 15 bytes of UTF-8: real listings are not always ASCII.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +30,19 @@ impl Currency {
     /// The code.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..self.len as usize]).unwrap_or_default()
+    }
+
+    #[inline]
+    fn packed(&self) -> [u8; PACKED_BYTES] {
+        let mut packed = [self.len; PACKED_BYTES];
+        packed[..CODE_BYTES].copy_from_slice(&self.bytes);
+        packed
+    }
+
+    /// Judged like a code that comes as text.
+    fn unpack(packed: [u8; PACKED_BYTES]) -> Result<Self, SymbolError> {
+        let code = packed.get(..packed[CODE_BYTES] as usize).unwrap_or_default();
+        String::from_utf8_lossy(code).parse()
     }
 }
 
@@ -85,7 +100,7 @@ impl Text {
 }
 
 macro_rules! as_text {
-    ($t:ty, $show:expr, $text:expr) => {
+    ($t:ty, $show:expr, $text:expr, $packed:expr, $unpack:expr) => {
         impl fmt::Display for $t {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let show: fn(&$t, &mut fmt::Formatter<'_>) -> fmt::Result = $show;
@@ -98,7 +113,12 @@ macro_rules! as_text {
             }
         }
         impl Serialize for $t {
+            #[inline]
             fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                if !s.is_human_readable() {
+                    let packed: fn(&$t) -> _ = $packed;
+                    return s.serialize_bytes(&packed(self));
+                }
                 let text: fn(&$t, &mut Text) = $text;
                 let mut buffer = Text::default();
                 text(self, &mut buffer);
@@ -107,18 +127,46 @@ macro_rules! as_text {
         }
         impl<'de> Deserialize<'de> for $t {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                if !d.is_human_readable() {
+                    let bytes = crate::binary::read(d)?;
+                    let unpacked: Result<Self, SymbolError> = ($unpack)(bytes);
+                    return unpacked.map_err(de::Error::custom);
+                }
                 let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
                 text.parse().map_err(de::Error::custom)
             }
         }
     };
 }
-as_text!(Currency, |c, f| f.pad(c.as_str()), |c, text| text.push(c.as_str()));
-as_text!(Symbol, |s, f| f.pad(&format!("{}/{}", s.base, s.quote)), |s, text| {
-    text.push(s.base.as_str());
-    text.push("/");
-    text.push(s.quote.as_str());
-});
+as_text!(
+    Currency,
+    |c, f| f.pad(c.as_str()),
+    |c, text| text.push(c.as_str()),
+    |c| c.packed(),
+    Currency::unpack
+);
+as_text!(
+    Symbol,
+    |s, f| f.pad(&format!("{}/{}", s.base, s.quote)),
+    |s, text| {
+        text.push(s.base.as_str());
+        text.push("/");
+        text.push(s.quote.as_str());
+    },
+    |s| {
+        let mut both = [0u8; 2 * PACKED_BYTES];
+        both[..PACKED_BYTES].copy_from_slice(&s.base.packed());
+        both[PACKED_BYTES..].copy_from_slice(&s.quote.packed());
+        both
+    },
+    |both: [u8; 2 * PACKED_BYTES]| {
+        let half = |from| std::array::from_fn(|i| both[from + i]);
+        Ok(Symbol {
+            base: Currency::unpack(half(0))?,
+            quote: Currency::unpack(half(PACKED_BYTES))?,
+        })
+    }
+);
 
 /// A supported exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -170,6 +218,18 @@ pub enum Mode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn binary_form_is_read_back_and_judged_like_text() {
+        let symbol: Symbol = "币安人生/USDT".parse().unwrap();
+        let bytes = postcard::to_stdvec(&symbol).unwrap();
+        assert_eq!(postcard::from_bytes::<Symbol>(&bytes), Ok(symbol));
+        let mut bytes = postcard::to_stdvec(&symbol.quote).unwrap();
+        assert_eq!(postcard::from_bytes::<Currency>(&bytes), Ok(symbol.quote));
+        bytes[1] = b'/';
+        assert!(postcard::from_bytes::<Currency>(&bytes).is_err());
+        assert!(postcard::from_bytes::<Currency>(&bytes[..9]).is_err());
+    }
 
     #[test]
     fn symbols_are_base_slash_quote_in_any_script() {

@@ -91,8 +91,13 @@ impl fmt::Display for Timestamp {
 }
 
 impl Serialize for Timestamp {
+    #[inline]
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        if s.is_human_readable() { s.collect_str(self) } else { self.0.serialize(s) }
+        if s.is_human_readable() {
+            s.collect_str(self)
+        } else {
+            s.serialize_bytes(&self.0.to_le_bytes())
+        }
     }
 }
 
@@ -103,7 +108,7 @@ impl<'de> Deserialize<'de> for Timestamp {
             let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
             Self::parse(&text).ok_or_else(|| de::Error::custom(format!("not RFC 3339: {text:?}")))
         } else {
-            i64::deserialize(d).map(Self)
+            crate::binary::read(d).map(|bytes| Self(i64::from_le_bytes(bytes)))
         }
     }
 }

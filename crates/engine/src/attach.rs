@@ -96,6 +96,7 @@ impl Engine {
             if is_new {
                 shard.fund(slot, now, world, out);
             }
+            shard.follow_status(slot, id, world, out);
             shard.refresh_position(slot, world);
             shard.arm(slot, world);
             if shard.bots[slot].exit_wanted.is_some() {

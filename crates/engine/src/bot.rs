@@ -46,6 +46,9 @@ pub(crate) struct Day {
     pub(crate) entries: u32,
     pub(crate) refusals: u32,
     pub(crate) rearms: u32,
+    /// Loss up to which its breaker was closed by hand: it trips again this much lower.
+    #[serde(default)]
+    pub(crate) forgiven_percent: Amount,
 }
 
 /// One evaluation, kept in memory.
@@ -85,6 +88,12 @@ pub(crate) struct Bot {
     pub(crate) cooldown_until: Option<Timestamp>,
     pub(crate) rearm_at: Option<Timestamp>,
     pub(crate) unguarded_since: Option<Timestamp>,
+    /// Its market moves and it decides nothing.
+    #[serde(default)]
+    pub(crate) stuck_since: Option<Timestamp>,
+    /// Its equity when it was last known, while it holds something.
+    #[serde(default)]
+    pub(crate) marked: Option<Amount>,
     /// Its capital was not reserved yet.
     pub(crate) needs_capital: bool,
     /// When its capital was reserved: the first point of its equity.
@@ -144,6 +153,8 @@ impl Bot {
             cooldown_until: None,
             rearm_at: None,
             unguarded_since: None,
+            stuck_since: None,
+            marked: None,
             needs_capital: true,
             funded_at: None,
             retire_when_flat: false,

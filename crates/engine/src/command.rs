@@ -157,7 +157,7 @@ pub enum Reply {
 pub enum CommandError {
     #[error("there is no such {what}")]
     NotFound { what: String },
-    #[error("the name {name:?} is taken or empty; choose another (1 to 64 characters)")]
+    #[error("the name {name:?} is taken or cannot be one; choose another (1 to 64 characters)")]
     NameInvalid { name: String },
     #[error("{exchange} does not list {symbol}, or its instruments are not loaded yet")]
     UnknownInstrument { exchange: String, symbol: Symbol },
@@ -174,7 +174,7 @@ pub enum CommandError {
     CapitalTooSmall { capital: Amount, largest_order: Amount, minimum: Amount, needed: Amount },
     #[error("{needed} {currency} needed on {exchange}, {available} available")]
     InsufficientFunds { exchange: String, currency: Currency, needed: Amount, available: Amount },
-    #[error("a {state} bot cannot {action}")]
+    #[error("the bot is {state} and cannot {action}")]
     WrongState { state: String, action: String },
     #[error("the bot holds {position}; flatten it first")]
     NotFlat { position: Amount },

@@ -7,7 +7,8 @@ use crate::command::{BreakerScope, Command, CommandError, Reply, WalletMove};
 use crate::engine::Engine;
 use crate::input::Envelope;
 use crate::output::{AccountRecord, BreakerRecord, Output, PolicyRecord};
-use crate::shard::{Shard, Stop};
+use crate::shard::{Shard, Stop, in_force};
+use crate::watch::breaker_record;
 use domain::{
     AccountId, Actor, Amount, BotId, CancelReason, Currency, ExitReason, Hold, Lifecycle, Mode,
     OrderId, Policy, StopChoice, Timestamp,
@@ -256,8 +257,7 @@ impl Engine {
     }
 
     pub(crate) fn policy_of(&self, account: usize) -> (u32, &Policy) {
-        let own = self.shards[account].policy.as_ref();
-        own.map_or((self.policy.0, &self.policy.1), |(version, policy)| (*version, policy))
+        in_force(self.shards[account].policy.as_ref(), (self.policy.0, &self.policy.1))
     }
 
     fn set_policy(
@@ -318,22 +318,52 @@ impl Engine {
         now: Timestamp,
         out: &mut Vec<Output>,
     ) -> Answer {
-        let BreakerScope::Bot(bot) = breaker else {
-            let problem = "breakers of accounts and of the fleet are not built yet".to_owned();
-            return Err(CommandError::NotPossible { problem });
+        let told = match breaker {
+            BreakerScope::Bot(bot) => return self.close_bot_breaker(scope, bot, actor, now, out),
+            BreakerScope::Account => {
+                let account = self.account_of(scope)?;
+                let shard = &mut self.shards[account];
+                shard.is_dirty = true;
+                shard.watch.close().map(|t| (Some(shard.record.id), t))
+            }
+            BreakerScope::Fleet if scope.is_none() => {
+                self.is_dirty = true;
+                self.fleet_watch.day.close().map(|t| (None, t))
+            }
+            BreakerScope::Fleet => None,
         };
+        let (account_id, tripped) = told.ok_or_else(|| not_found("tripped breaker"))?;
+        out.push(breaker_record(account_id, tripped, false, actor, now));
+        Ok(Reply::Done)
+    }
+
+    fn close_bot_breaker(
+        &mut self,
+        scope: Option<AccountId>,
+        bot: BotId,
+        actor: &Actor,
+        now: Timestamp,
+        out: &mut Vec<Output>,
+    ) -> Answer {
         let (account, slot) = self.find(scope, bot).ok_or_else(|| not_found("bot"))?;
         let maximum_percent = self.policy_of(account).1.breaker_bot_percent;
         self.with_shard(account, now, |shard, world| {
             if !shard.bots[slot].record.holds.contains(Hold::CircuitBreaker) {
                 return Err(not_found("tripped breaker"));
             }
+            // What was lost so far is known to whoever closes it: it trips again this much lower.
+            let loss_percent = match shard.equity(slot, world) {
+                Some(equity) => shard.capital_loss(slot, equity),
+                None => maximum_percent,
+            };
+            shard.bots[slot].day.forgiven_percent = loss_percent;
             out.push(Output::Breaker(BreakerRecord {
                 account_id: Some(shard.record.id),
                 bot_id: Some(bot),
                 tripped: false,
-                loss_percent: Amount::ZERO,
+                loss_percent,
                 maximum_percent,
+                by: actor.clone(),
                 at: now,
             }));
             let reason = "closed by hand".to_owned();

@@ -2,7 +2,7 @@
 
 use crate::markets::Market;
 use crate::output::Output;
-use crate::shard::{Quiet, Shard, World};
+use crate::shard::{Member, Quiet, Shard, World};
 use domain::{Bar, ExitReason, InstrumentId, OrderPurpose, Timeframe};
 use strategy::{Context, OwnFill};
 
@@ -22,15 +22,17 @@ impl Shard {
     ) {
         let Some(Some(interest)) = self.interests.get_mut(id.0 as usize) else { return };
         let Some(list) = interest.by_series.get_mut(series) else { return };
-        // Taken out while it is walked: deciding does not change who decides.
-        let mut members = std::mem::take(list);
         let of = &world.markets.get(id).series[series];
         let is_quiet = |quiet: &Quiet| {
             let [first, second] = quiet.figures.map(|slot| of.indicators.value_or_nan(slot));
             quiet.side.holds(first, second)
         };
-        for member in &mut members {
-            if !member.quiet.as_ref().is_some_and(is_quiet) {
+        let is_loud = |member: &Member| !member.quiet.as_ref().is_some_and(is_quiet);
+        let Some(first) = list.iter().position(is_loud) else { return };
+        // Taken out while it is walked: deciding does not change who decides.
+        let mut members = std::mem::take(list);
+        for member in &mut members[first..] {
+            if is_loud(member) {
                 let slot = member.slot as usize;
                 self.decide(slot, bar, may_trade, world, out);
                 member.quiet = self.quiet(slot).filter(|_| of.timeframe == Timeframe::Trade);

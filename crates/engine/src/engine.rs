@@ -3,7 +3,7 @@
 use crate::input::{Input, InputKind, Switches};
 use crate::markets::{Change, Clock, Markets};
 use crate::output::{FeedRecord, Output};
-use crate::shard::{Shard, Stop, World};
+use crate::shard::{FleetWatch, Shard, Stop, World, world};
 use domain::{Exchange, InstrumentId, MarketEvent, Policy, Span, Symbol, Timeframe, Timestamp};
 use simulator::{Changed, LatencyModel};
 use std::collections::BTreeSet;
@@ -32,6 +32,8 @@ pub struct Want {
     pub symbol: Symbol,
     /// The last print seen, to fetch what was missed since.
     pub resume: Option<(u64, Timestamp)>,
+    /// Decimal places of prices and quantities that it keeps, whatever steps the exchange has now.
+    pub scales: Option<(u8, u8)>,
     /// This many closed bars of these timeframes, to warm indicators; to be answered with
     /// [`InputKind::History`] in any case.
     pub history: Vec<(Timeframe, usize)>,
@@ -50,6 +52,7 @@ pub struct Engine {
     pub(crate) policy: (u32, Policy),
     pub(crate) policy_versions: u32,
     pub(crate) fleet_stop: Option<Stop>,
+    pub(crate) fleet_watch: FleetWatch,
     pub(crate) now: Timestamp,
     /// Nothing is due before this.
     pub(crate) due: Timestamp,
@@ -74,6 +77,7 @@ impl Engine {
             switches: Switches::default(),
             shards: Vec::new(),
             fleet_stop: None,
+            fleet_watch: FleetWatch::default(),
             now: Timestamp::EPOCH,
             due: Timestamp::EPOCH,
             next_supervision: Timestamp::EPOCH,
@@ -99,16 +103,17 @@ impl Engine {
             }
             InputKind::Timer => {}
             InputKind::Instrument(instrument) => {
-                self.markets.define(instrument);
+                let id = self.markets.define(instrument);
                 self.is_dirty = true;
-                self.on_status(instrument, now, out);
+                self.on_instrument(id, now, out);
                 self.attach_all(now, out);
             }
             InputKind::History { instrument, timeframe, bars } => {
                 self.on_history(*instrument, *timeframe, bars, now);
             }
-            // Rates come from the markets themselves; imported ones are kept as their quote.
-            InputKind::Rate { .. } => {}
+            InputKind::Rate { base, quote, rate, source } => {
+                self.is_dirty |= self.markets.import((*base, *quote), *rate, source, now);
+            }
             InputKind::RoundTrip { exchange, span } => {
                 self.latency[*exchange as usize].measure(*span);
             }
@@ -146,15 +151,7 @@ impl Engine {
         now: Timestamp,
         run: impl FnOnce(&mut Shard, &World<'_>) -> R,
     ) -> R {
-        let world = World {
-            config: &self.config,
-            markets: &self.markets,
-            switches: &self.switches,
-            latency: &self.latency,
-            policy: (self.policy.0, &self.policy.1),
-            fleet_stop: self.fleet_stop.as_ref().map(|s| s.choice),
-            now,
-        };
+        let world = world!(self, now);
         let result = run(&mut self.shards[account], &world);
         self.due = self.due.min(self.shards[account].due_hint());
         result
@@ -194,12 +191,11 @@ impl Engine {
         if change.feed_changed {
             self.tell_feed(id, now, out);
         }
-        for account in 0..self.shards.len() {
-            if self.shards[account].has_interest(id) {
-                self.with_shard(account, at, |shard, world| {
-                    tell(shard, id, event, &change, world, out);
-                });
-            }
+        // The view is the same for every account, and one of thousands may have no interest here.
+        let world = world!(self, at);
+        for shard in self.shards.iter_mut().filter(|shard| shard.has_interest(id)) {
+            tell(shard, id, event, &change, &world, out);
+            self.due = self.due.min(shard.due_hint());
         }
         self.change = Some(change);
     }
@@ -255,6 +251,7 @@ impl Engine {
             for account in 0..self.shards.len() {
                 self.with_shard(account, now, |shard, world| shard.supervise(world, out));
             }
+            self.watch_fleet(now, out);
         }
         self.due = self.earliest(now);
     }
@@ -298,28 +295,11 @@ impl Engine {
         }
     }
 
-    /// A halted instrument takes no new positions; one that trades again does.
-    fn on_status(&mut self, changed: &domain::Instrument, now: Timestamp, out: &mut Vec<Output>) {
-        use domain::{Hold, InstrumentStatus};
-        let Some(id) = self.markets.id(changed.exchange, changed.symbol) else { return };
-        let may_trade =
-            matches!(changed.status, InstrumentStatus::Trading | InstrumentStatus::PostOnly);
+    fn on_instrument(&mut self, id: InstrumentId, now: Timestamp, out: &mut Vec<Output>) {
         for account in 0..self.shards.len() {
-            if !self.shards[account].has_interest(id) {
-                continue;
+            if self.shards[account].has_interest(id) {
+                self.with_shard(account, now, |s, world| s.on_instrument(id, world, out));
             }
-            self.with_shard(account, now, |shard, world| {
-                for slot in shard.interest(id).bots.clone() {
-                    let (slot, actor) = (slot as usize, crate::attach::engine_actor());
-                    let reason = format!("instrument {:?}", changed.status).to_lowercase();
-                    let hold = Hold::InstrumentHalted;
-                    if may_trade {
-                        shard.release(slot, hold, &actor, reason, world, out);
-                    } else {
-                        shard.hold(slot, hold, &actor, reason, world, out);
-                    }
-                }
-            });
         }
     }
 
@@ -333,9 +313,14 @@ impl Engine {
                 if is_alive && self.is_supported(exchange.name()) {
                     let symbol = bot.config().symbol;
                     let history = Vec::new();
-                    wants.push(Want { id: None, exchange, symbol, resume: None, history });
+                    let (resume, scales) = (None, None);
+                    wants.push(Want { id: None, exchange, symbol, resume, history, scales });
                 }
             }
+        }
+        for (exchange, symbol) in self.rates_wanted() {
+            let (id, resume, history, scales) = (None, None, Vec::new(), None);
+            wants.push(Want { id, exchange, symbol, resume, history, scales });
         }
         for (at, market) in self.markets.all.iter().enumerate() {
             let id = InstrumentId(at as u32);
@@ -349,10 +334,29 @@ impl Engine {
             if is_new || !history.is_empty() {
                 let resume = market.last_print.map(|p| (p.id, p.at));
                 let (exchange, symbol) = (market.instrument.exchange, market.instrument.symbol);
-                wants.push(Want { id: Some(id), exchange, symbol, resume, history });
+                let i = &market.instrument;
+                let scales = Some((i.price_scale, i.quantity_scale));
+                wants.push(Want { id: Some(id), exchange, symbol, resume, history, scales });
             }
         }
         wants
+    }
+
+    /// Markets that would tell what an account's money is worth in its reporting currency, where
+    /// no market does so yet.
+    fn rates_wanted(&self) -> BTreeSet<(Exchange, Symbol)> {
+        let mut wanted = BTreeSet::new();
+        for shard in &self.shards {
+            let to = shard.record.reporting_currency;
+            let held = shard.ledger.wallets().map(|(key, _)| (key.2, key.1));
+            for (from, home) in held.collect::<BTreeSet<_>>() {
+                if from != to && !self.markets.has_path(from, to) {
+                    wanted.extend(crate::rates::wanted(from, to, home));
+                }
+            }
+        }
+        wanted.retain(|(exchange, _)| self.is_supported(exchange.name()));
+        wanted
     }
 
     /// Bars that the hungriest bot of a series needs, with some to spare for pages.

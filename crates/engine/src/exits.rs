@@ -5,8 +5,8 @@ use crate::output::Output;
 use crate::shard::{Due, Shard, World};
 use crate::trigger::{self, Reason, Triggers};
 use domain::{
-    Actor, CancelReason, ExitReason, Hold, InstrumentId, OrderKind, OrderPurpose, Price, Rate,
-    Round, Side, Span, StopChoice, TimeInForce, Timestamp,
+    Actor, CancelReason, ExitReason, Hold, InstrumentId, InstrumentStatus, OrderKind, OrderPurpose,
+    Price, Rate, Round, Side, Span, StopChoice, TimeInForce, Timestamp,
 };
 use risk::{Condition, Permission, Wish, permission};
 
@@ -97,7 +97,7 @@ impl Shard {
         let bot = &self.bots[slot];
         let is_fresh = bot.fixed.instrument.is_some_and(|id| world.markets.get(id).is_valid());
         let flags_off = !world.switches.trading || !world.switches.paper_trading;
-        let is_held = flags_off || !bot.record.holds.is_empty();
+        let is_held = flags_off || !bot.record.holds.is_empty() || self.breaker(world).is_some();
         let stop = self.stop_choice(world);
         Condition::of(bot.record.lifecycle, bot.stop_choice, stop, is_held, is_fresh)
     }
@@ -168,7 +168,9 @@ impl Shard {
         if !bot.books.position.is_positive() {
             return self.rest_of_exit(slot, id, world, out);
         }
-        if !market.is_valid() || world.now < bot.exit_retry_at {
+        // A market sale would only be refused, once a second, until the exchange trades again.
+        let is_trading = market.instrument.status == InstrumentStatus::Trading;
+        if !market.is_valid() || !is_trading || world.now < bot.exit_retry_at {
             self.retry_exit(slot, again);
             return;
         }
@@ -212,7 +214,12 @@ impl Shard {
         let is_wide = market.book.spread_bp().is_some_and(|bp| bp > collar_bp as f64);
         match market.book.best_ask() {
             Some(ask) if is_wide => {
-                let price = trigger::below(ask.price, Rate::from_bp(collar_bp));
+                let mut price = trigger::below(ask.price, Rate::from_bp(collar_bp));
+                let i = &market.instrument;
+                // Where the exchange's own band is narrower: its lowest, rather than nothing.
+                if let Some((band, at)) = i.percent_band.zip(market.reference(world.now)) {
+                    price = price.max(band.limits(Side::Sell, at).0);
+                }
                 let price = market.instrument.on_tick(price, Side::Sell);
                 OrderKind::Limit { price, post_only: false }
             }

@@ -2,8 +2,12 @@
 
 use crate::bot::{Day, Step};
 use crate::output::{BreakerRecord, Output, RiskStopRecord};
-use crate::shard::{Due, Shard, World, loss_percent};
+use crate::shard::{Due, Shard, World, in_force, loss_percent};
+use crate::watch::Tally;
 use domain::{Actor, Alert, Amount, ExitReason, Hold, Lifecycle, Round, Span, Timestamp};
+
+/// Beside its own length a bar may wait this long: for prints that are missing, for the clock.
+const DECISION_SPARE: Span = Span::from_secs(60);
 
 fn rule(name: &'static str) -> Actor {
     Actor::Rule(name.into())
@@ -50,7 +54,7 @@ impl Shard {
             bot.equity_peak = equity;
             return;
         }
-        let policy = self.policy.as_ref().map_or(world.policy.1, |(_, policy)| policy);
+        let policy = in_force(self.policy.as_ref(), world.policy).1;
         let maximum_percent = policy.drawdown_max(bot.config().risk_mode).to_percent();
         let drawdown_percent = loss_percent(bot.equity_peak, equity);
         let is_stopped = bot.record.holds.contains(Hold::RiskStop);
@@ -85,13 +89,12 @@ impl Shard {
         out: &mut Vec<Output>,
     ) {
         let bot = &self.bots[slot];
-        let policy = self.policy.as_ref().map_or(world.policy.1, |(_, policy)| policy);
+        let policy = in_force(self.policy.as_ref(), world.policy).1;
         let maximum_percent = policy.breaker_bot_percent;
-        let lost = (bot.day.opening_equity - equity).or_zero();
-        let capital = bot.config().capital;
-        let loss = loss_percent(capital, capital - lost);
+        let loss = self.capital_loss(slot, equity);
         let is_tripped = bot.record.holds.contains(Hold::CircuitBreaker);
-        if !world.switches.bodyguard || is_tripped || loss < maximum_percent {
+        let is_inside = loss - bot.day.forgiven_percent < maximum_percent;
+        if !world.switches.bodyguard || is_tripped || is_inside {
             return;
         }
         out.push(Output::Breaker(BreakerRecord {
@@ -100,10 +103,19 @@ impl Shard {
             tripped: true,
             loss_percent: loss,
             maximum_percent,
+            by: rule("circuit breaker"),
             at: world.now,
         }));
         let reason = format!("lost {loss} % of its capital today, limit {maximum_percent} %");
         self.hold(slot, Hold::CircuitBreaker, &rule("circuit breaker"), reason, world, out);
+    }
+
+    /// The day's loss on reserved capital, in percent.
+    pub(crate) fn capital_loss(&self, slot: usize, equity: Amount) -> Amount {
+        let bot = &self.bots[slot];
+        let lost = (bot.day.opening_equity - equity).or_zero();
+        let capital = bot.config().capital;
+        loss_percent(capital, capital - lost)
     }
 
     /// Half an hour from now, or the next UTC day once the day's re-arms are used up.
@@ -125,7 +137,7 @@ impl Shard {
         out: &mut Vec<Output>,
     ) -> bool {
         let Some(equity) = self.equity(slot, world) else { return false };
-        let policy = self.policy.as_ref().map_or(world.policy.1, |(_, policy)| policy);
+        let policy = in_force(self.policy.as_ref(), world.policy).1;
         let bot = &mut self.bots[slot];
         let maximum_percent = policy.drawdown_max(bot.config().risk_mode).to_percent();
         bot.equity_peak = equity;
@@ -182,8 +194,10 @@ impl Shard {
         }
     }
 
-    /// Looks after everything that no event brings: the day, peaks, unguarded positions.
+    /// Looks after everything that no event brings: the day, peaks, unguarded positions, bots that
+    /// decide nothing, the account as a whole.
     pub(crate) fn supervise(&mut self, world: &World<'_>, out: &mut Vec<Output>) {
+        let mut tally = Tally::default();
         for slot in 0..self.bots.len() {
             if self.bots[slot].record.lifecycle == Lifecycle::Retired {
                 continue;
@@ -200,7 +214,10 @@ impl Shard {
                 self.keep_high(slot);
             }
             self.watch_guard(slot, world, out);
+            self.watch_decisions(slot, world, out);
+            self.tally(slot, &mut tally, world);
         }
+        self.watch_account(tally, world, out);
         self.sample_equity(world, out);
     }
 
@@ -240,7 +257,7 @@ impl Shard {
                 let reason = crate::shard::feed_reason(&market.feed);
                 out.push(Output::Alert {
                     account_id: bot.record.account_id,
-                    bot_id: bot.record.id,
+                    bot_id: Some(bot.record.id),
                     alert: Alert::Unguarded { since: world.now, reason },
                     at: world.now,
                 });
@@ -254,6 +271,30 @@ impl Shard {
         }
     }
 
+    /// A market that moves closes bars, and every bar is a decision: where none comes, something is
+    /// broken that no event tells. Bots on single prints decide in the very call.
+    fn watch_decisions(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
+        let bot = &mut self.bots[slot];
+        let timeframe = bot.config().timeframe.span();
+        let (Some(id), Some(span)) = (bot.fixed.instrument, timeframe) else { return };
+        let market = world.markets.get(id);
+        let since = bot.last_decision_at.max(market.fresh_since).max(Some(bot.record.created_at));
+        let since = since.unwrap_or(world.now);
+        let limit = Span((3 * span.0).max(span.0 + DECISION_SPARE.0));
+        let has_moved = market.last_print.is_some_and(|p| p.at > since + span);
+        let is_expected = bot.record.lifecycle == Lifecycle::Active && market.feed.is_fresh();
+        let is_stuck = is_expected && has_moved && world.now - since > limit;
+        if is_stuck == bot.stuck_since.is_some() {
+            return;
+        }
+        bot.stuck_since = is_stuck.then_some(world.now);
+        if is_stuck {
+            let (account_id, bot_id) = (bot.record.account_id, Some(bot.record.id));
+            out.push(Output::Alert { account_id, bot_id, alert: Alert::Stuck, at: world.now });
+        }
+        self.touch(slot);
+    }
+
     /// Archives a flat bot and returns its capital.
     pub(crate) fn retire(
         &mut self,
@@ -262,6 +303,7 @@ impl Shard {
         world: &World<'_>,
         out: &mut Vec<Output>,
     ) {
+        self.keep_loss(slot, world);
         let bot = &mut self.bots[slot];
         let Some(change) = bot.transition(Step::Retire, actor, "retired", world.now) else {
             return;

@@ -17,9 +17,11 @@ mod exits;
 mod fills;
 mod guard;
 mod input;
+mod instrument;
 mod markets;
 mod orders;
 mod output;
+mod rates;
 mod read;
 mod sentence;
 mod shard;
@@ -27,13 +29,14 @@ mod snapshot;
 mod tighter;
 mod trigger;
 pub mod view;
+mod watch;
 
 pub use command::{BotPatch, BreakerScope, Command, CommandError, NewBot, Reply, WalletMove, cap};
 pub use engine::{Engine, EngineConfig, Want};
 pub use input::{Envelope, Input, InputKind, Switches};
 pub use output::{
     AccountRecord, BotChange, BotRecord, BreakerRecord, DecisionRecord, EmergencyRecord,
-    EquityRecord, EventDraft, FeedRecord, Output, PolicyRecord, RefusalRecord, RiskStopRecord,
-    StateRow, TradeOpened, WalletRecord,
+    EquityRecord, EventData, EventDraft, EventHead, FeedRecord, Output, PolicyRecord,
+    RefusalRecord, RiskStopRecord, StateRow, TradeOpened, WalletRecord,
 };
 pub use snapshot::RestoreError;

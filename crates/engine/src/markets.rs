@@ -1,11 +1,12 @@
 //! Markets as the core knows them: one writer, read by every account.
 
+use crate::rates::ImportedRates;
 use domain::{
-    Amount, Bar, BookUpdate, ClosedBar, Currency, DataGrade, Exchange, FeedState, Instrument,
-    InstrumentId, Level, MarketEvent, Price, Print, Quantity, Round, Side, Span, Symbol, Timeframe,
-    Timestamp, Touch,
+    Amount, Bar, BookUpdate, ClosedBar, DataGrade, Exchange, FeedState, Instrument, InstrumentId,
+    InstrumentStatus, Level, MarketEvent, Price, Print, Quantity, Round, Side, Span, Symbol,
+    Timeframe, Timestamp,
 };
-use market::{BarBuilder, Book, IndicatorSet, PrintIds};
+use market::{Average, BarBuilder, Book, IndicatorSet, PrintIds};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
@@ -97,6 +98,9 @@ pub(crate) struct Market {
     /// After a restart nothing is fresh until a feed says so.
     #[serde(skip, default = "starting")]
     pub(crate) feed: FeedState,
+    /// Since when it is, if it is.
+    #[serde(skip)]
+    pub(crate) fresh_since: Option<Timestamp>,
     pub(crate) grade: DataGrade,
     #[serde(skip)]
     pub(crate) book: Book,
@@ -106,6 +110,9 @@ pub(crate) struct Market {
     #[serde(skip)]
     pub(crate) requested_at: Option<Timestamp>,
     pub(crate) last_print: Option<Print>,
+    /// Kept where a filter is relative to it.
+    #[serde(default)]
+    pub(crate) average: Option<Average>,
     pub(crate) last_event_at: Option<Timestamp>,
     pub(crate) prints: u64,
     /// Best bid and ask when last both were known.
@@ -118,6 +125,12 @@ pub(crate) struct Market {
     pub(crate) has_timed_bars: bool,
     #[serde(skip)]
     pub(crate) is_dirty: bool,
+}
+
+/// The average that the instrument's percent band is relative to, empty.
+fn average_of(instrument: &Instrument) -> Option<Average> {
+    let minutes = instrument.percent_band.as_ref()?.average_minutes;
+    (minutes > 0).then(|| Average::over(minutes))
 }
 
 fn starting() -> FeedState {
@@ -147,8 +160,10 @@ impl Change {
 impl Market {
     fn new(instrument: Instrument) -> Self {
         Self {
+            average: average_of(&instrument),
             instrument,
             feed: starting(),
+            fresh_since: None,
             grade: DataGrade::L2Trades,
             book: Book::default(),
             is_made_of_prints: false,
@@ -164,6 +179,31 @@ impl Market {
         }
     }
 
+    /// Its filters, fees or status are now these.
+    fn change(&mut self, instrument: &Instrument) {
+        let i = &self.instrument;
+        // What is known here stays at its scale. A step too fine for it cannot be priced: that is
+        // a halt until the books are empty and the market is made anew.
+        let changed = instrument.at_scales(i.price_scale, i.quantity_scale).unwrap_or_else(|| {
+            let status = match instrument.status {
+                InstrumentStatus::Delisted => InstrumentStatus::Delisted,
+                _ => InstrumentStatus::Halted,
+            };
+            Instrument { status, ..i.clone() }
+        });
+        self.is_dirty |= self.instrument != changed;
+        let average = average_of(&changed);
+        if self.average.as_ref().map(Average::minutes) != average.as_ref().map(Average::minutes) {
+            self.average = average;
+        }
+        self.instrument = changed;
+    }
+
+    /// What the exchange measures prices of orders against.
+    pub(crate) fn reference(&self, now: Timestamp) -> Option<Price> {
+        market::reference(self.average.as_ref(), self.last_print.map(|p| p.price), &self.book, now)
+    }
+
     /// May its prices be used?
     pub(crate) fn is_valid(&self) -> bool {
         self.feed.is_fresh() && self.book.quote().is_some()
@@ -175,7 +215,7 @@ impl Market {
         Some(self.halfway(bid.price, ask.price))
     }
 
-    fn halfway(&self, bid: Price, ask: Price) -> Amount {
+    pub(crate) fn halfway(&self, bid: Price, ask: Price) -> Amount {
         let sum = i128::from(bid.0) + i128::from(ask.0);
         let doubled = Amount::from_scaled(sum, self.instrument.price_scale, Round::Down);
         doubled.part(1, 2, Round::Down)
@@ -235,6 +275,7 @@ impl Market {
                 change.feed_changed = self.feed != *state;
                 self.is_dirty |= change.feed_changed;
                 self.feed = state.clone();
+                self.fresh_since = self.fresh_since.or(Some(now)).filter(|_| state.is_fresh());
                 self.grade = *grade;
                 // Prices of a broken sequence are worth nothing, nor are those of fetched prints
                 // once the market speaks again.
@@ -305,6 +346,9 @@ impl Market {
 
     fn on_print(&mut self, print: &Print, change: &mut Change) {
         self.prints += 1;
+        if let Some(average) = &mut self.average {
+            average.add(print);
+        }
         change.is_backfill = print.backfilled;
         for (i, series) in self.series.iter_mut().enumerate() {
             if series.timeframe == Timeframe::Trade {
@@ -357,7 +401,7 @@ impl Market {
         }
         bid.quantity = bid.quantity.max(Quantity(1));
         ask.quantity = ask.quantity.max(Quantity(1));
-        self.book.apply_touch(&Touch { update_id: self.book.update_id() + 1, bid, ask });
+        self.book.lay_touch(bid, ask);
     }
 
     /// Prints that came after their bar was closed.
@@ -383,6 +427,8 @@ pub(crate) struct Clock {
 pub(crate) struct Markets {
     pub(crate) all: Vec<Market>,
     pub(crate) clocks: [Clock; 3],
+    /// Rates that were imported.
+    pub(crate) imported: ImportedRates,
 }
 
 impl Markets {
@@ -408,8 +454,7 @@ impl Markets {
         match self.id(instrument.exchange, instrument.symbol) {
             Some(id) => {
                 let market = self.get_mut(id);
-                market.is_dirty |= market.instrument != *instrument;
-                market.instrument = instrument.clone();
+                market.change(instrument);
                 id
             }
             None => {
@@ -417,26 +462,5 @@ impl Markets {
                 InstrumentId(self.all.len() as u32 - 1)
             }
         }
-    }
-
-    /// What one unit of `from` is worth in `to`, where it was seen and how old that is: the mid of
-    /// a market of the two, Luno's first.
-    pub(crate) fn rate(
-        &self,
-        from: Currency,
-        to: Currency,
-        now: Timestamp,
-    ) -> Option<(Amount, String, i64)> {
-        if from == to {
-            return Some((Amount::ONE, "same currency".to_owned(), 0));
-        }
-        let symbol = Symbol { base: from, quote: to };
-        let order = [Exchange::Luno, Exchange::Binance, Exchange::Kucoin];
-        order.into_iter().find_map(|exchange| {
-            let market = self.get(self.id(exchange, symbol)?);
-            let (bid, ask, at) = market.last_quote?;
-            let mid = market.halfway(bid, ask);
-            Some((mid, format!("{exchange} {symbol} mid"), (now - at).as_secs()))
-        })
     }
 }

@@ -244,11 +244,17 @@ impl Shard {
         Snapshot {
             instrument: &market.instrument,
             book: &market.book,
+            reference: market.instrument.percent_band.and_then(|_| market.reference(world.now)),
             feed: &market.feed,
             policy,
             policy_version,
             emergency_stop: self.stop_choice(world).is_some(),
             flag_off,
+            breaker: self
+                .breaker(world)
+                .map(|(scope, tripped)| (scope, tripped.loss_percent, tripped.maximum_percent)),
+            rate_unknown: if side == Side::Buy { self.rate_unknown(world) } else { None },
+            account: None,
             lifecycle: bot.record.lifecycle,
             holds: bot.record.holds,
             strategy: bot.config().strategy.kind,
@@ -259,7 +265,7 @@ impl Shard {
             held: held - bot.open_sells(),
             position_cost: bot.books.position_cost,
             open_buys: bot.open_buys(),
-            open_orders: interest.map_or(0, |i| i.venue.open_count()),
+            open_orders: interest.map_or(0, |i| i.venue.live_count()),
             own_opposite: interest.and_then(|i| i.venue.own_best(side.opposite())),
             last_order: bot.last_order,
             orders_last_second: recent as u32,

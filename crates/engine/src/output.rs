@@ -50,8 +50,8 @@ pub enum Output {
     Alert {
         /// Whose.
         account_id: AccountId,
-        /// Which bot.
-        bot_id: BotId,
+        /// Which bot; `None`: the whole account.
+        bot_id: Option<BotId>,
         /// What.
         alert: Alert,
         /// When.
@@ -256,6 +256,7 @@ pub struct BreakerRecord {
     pub tripped: bool,
     pub loss_percent: Amount,
     pub maximum_percent: Amount,
+    pub by: Actor,
     pub at: Timestamp,
 }
 
@@ -272,9 +273,20 @@ pub struct EventDraft {
     pub data: serde_json::Value,
 }
 
+/// What an event is, without its figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventHead {
+    /// Whose stream; `None`: the fleet's.
+    pub account_id: Option<AccountId>,
+    /// What.
+    pub kind: EventKind,
+    /// When.
+    pub at: Timestamp,
+}
+
 impl Output {
-    /// The event that tells this fact, where one does.
-    pub fn event(&self) -> Option<EventDraft> {
+    /// The event that tells this fact, where one does. Its figures are [`Output::data`].
+    pub fn event(&self) -> Option<EventHead> {
         let (account_id, kind, at) = match self {
             Self::Bot(c) => (Some(c.record.account_id), c.event?, c.record.updated_at),
             Self::Order(o) => (Some(o.account_id), EventKind::OrderUpdated, o.updated_at),
@@ -296,42 +308,70 @@ impl Output {
             | Self::Decision(_)
             | Self::Reply { .. } => return None,
         };
-        Some(EventDraft { account_id, kind, at, data: self.data() })
+        Some(EventHead { account_id, kind, at })
     }
 
-    /// The fact as JSON, without the name of its variant.
-    fn data(&self) -> serde_json::Value {
-        let json = match self {
-            Self::Bot(c) => serde_json::to_value(&c.record).map(|mut bot| {
-                bot["actor"] = c.actor.to_string().into();
-                bot["reason"] = c.reason.clone().into();
-                if let Some(hold) = c.hold {
-                    bot["hold"] = hold.name().into();
-                }
-                bot
-            }),
-            Self::Order(o) => serde_json::to_value(o).map(|mut order| {
-                order["client_order_id"] = o.id.client_order_id().into();
-                order
-            }),
-            Self::Fill(f) => serde_json::to_value(f),
-            Self::Wallet(w) => serde_json::to_value(w),
-            Self::TradeOpened(t) => serde_json::to_value(t),
-            Self::Trade(t) => serde_json::to_value(t),
-            Self::Refusal(r) => serde_json::to_value(r),
-            Self::Feed(f) => serde_json::to_value(f),
-            Self::Policy(p) => serde_json::to_value(p),
-            Self::EmergencyStop(e) => serde_json::to_value(e),
-            Self::RiskStop(r) => serde_json::to_value(r),
-            Self::Breaker(b) => serde_json::to_value(b),
-            Self::Alert { bot_id, alert, .. } => serde_json::to_value(alert).map(|mut json| {
-                json["bot_id"] = bot_id.0.into();
-                json
-            }),
-            other => serde_json::to_value(other),
-        };
-        // Our own records: plain structs with text keys always become JSON.
-        json.unwrap_or_default()
+    /// The fact as its event shows it: without the name of its variant, with what its record
+    /// leaves to others.
+    pub fn data(&self) -> EventData<'_> {
+        EventData(self)
+    }
+}
+
+/// See [`Output::data`]. Serialised straight into text: a tree of values in between costs more
+/// than the text.
+#[derive(Clone, Copy, Debug)]
+pub struct EventData<'a>(&'a Output);
+
+#[derive(Serialize)]
+struct BotData<'a> {
+    #[serde(flatten)]
+    record: &'a BotRecord,
+    actor: &'a str,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct OrderData<'a> {
+    #[serde(flatten)]
+    record: &'a OrderRecord,
+    client_order_id: String,
+}
+
+#[derive(Serialize)]
+struct AlertData<'a> {
+    #[serde(flatten)]
+    alert: &'a Alert,
+    bot_id: Option<BotId>,
+}
+
+impl Serialize for EventData<'_> {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Output::Bot(c) => {
+                let (actor, hold) = (&c.actor.to_string(), c.hold.map(Hold::name));
+                BotData { record: &c.record, actor, reason: &c.reason, hold }.serialize(s)
+            }
+            Output::Order(o) => {
+                OrderData { record: o, client_order_id: o.id.client_order_id() }.serialize(s)
+            }
+            Output::Fill(f) => f.serialize(s),
+            Output::Wallet(w) => w.serialize(s),
+            Output::TradeOpened(t) => t.serialize(s),
+            Output::Trade(t) => t.serialize(s),
+            Output::Refusal(r) => r.serialize(s),
+            Output::Feed(f) => f.serialize(s),
+            Output::Policy(p) => p.serialize(s),
+            Output::EmergencyStop(e) => e.serialize(s),
+            Output::RiskStop(r) => r.serialize(s),
+            Output::Breaker(b) => b.serialize(s),
+            Output::Alert { bot_id, alert, .. } => {
+                AlertData { alert, bot_id: *bot_id }.serialize(s)
+            }
+            other => other.serialize(s),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::output::{AccountRecord, EmergencyRecord};
 use crate::sentence;
-use crate::shard::{Shard, Stop, World, loss_percent};
+use crate::shard::{Shard, Stop, World, loss_percent, world};
 use crate::view::{
     BarView, BookView, BotView, CurrencyView, EvaluationView, FleetView, HoldView, LevelView,
     MarketView, PortfolioView, PositionView, WalletView,
@@ -15,16 +15,8 @@ use domain::{
 use std::collections::BTreeMap;
 
 impl Engine {
-    fn world(&self) -> World<'_> {
-        World {
-            config: &self.config,
-            markets: &self.markets,
-            switches: &self.switches,
-            latency: &self.latency,
-            policy: (self.policy.0, &self.policy.1),
-            fleet_stop: self.fleet_stop.as_ref().map(|s| s.choice),
-            now: self.now,
-        }
+    pub(crate) fn world(&self) -> World<'_> {
+        world!(self, self.now)
     }
 
     fn shard(&self, account: AccountId) -> Option<&Shard> {

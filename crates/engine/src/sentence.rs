@@ -1,5 +1,6 @@
 //! The one sentence: what a bot is doing right now.
 
+use crate::instrument::status_word;
 use crate::shard::{Shard, World, feed_reason, loss_percent};
 use domain::{Hold, Lifecycle, Side, Timeframe, Timestamp};
 
@@ -18,10 +19,21 @@ pub(crate) fn of(shard: &Shard, slot: usize, world: &World<'_>) -> (&'static str
     if shard.stop_choice(world).is_some() {
         return ("paused", "Paused by the emergency stop.".to_owned());
     }
+    if let Some((scope, tripped)) = shard.breaker(world) {
+        return ("paused", breaker(scope, tripped));
+    }
     if !world.switches.trading {
         return ("paused", "Paused: ENABLE_TRADING is off; exits stay armed.".to_owned());
     }
     active(shard, slot, world)
+}
+
+fn breaker(scope: &str, tripped: crate::watch::Tripped) -> String {
+    let (lost, limit) = (tripped.loss_percent.to_f64(), tripped.maximum_percent);
+    format!(
+        "Paused by the {scope}'s circuit breaker: lost {lost:.1} % today, limit {limit} %; closes \
+         on the next UTC day or by hand."
+    )
 }
 
 fn stopped(shard: &Shard, slot: usize) -> String {
@@ -59,7 +71,7 @@ fn paused(shard: &Shard, slot: usize, hold: Hold, world: &World<'_>) -> String {
             format!("Paused by bodyguard: drawdown {shown} % > {limit} %{rearm}.")
         }
         Hold::CircuitBreaker => {
-            "Paused by its circuit breaker; closes on the next UTC day.".to_owned()
+            "Paused by its circuit breaker; closes on the next UTC day or by hand.".to_owned()
         }
         Hold::BudgetExhausted => format!(
             "Paused: needs {} {} available on {}; deposit it.",
@@ -67,7 +79,11 @@ fn paused(shard: &Shard, slot: usize, hold: Hold, world: &World<'_>) -> String {
             bot.config().symbol.quote,
             bot.config().exchange
         ),
-        Hold::InstrumentHalted => format!("Paused: {} is halted.", bot.config().symbol),
+        Hold::InstrumentHalted => {
+            let status = bot.fixed.instrument.map(|id| world.markets.get(id).instrument.status);
+            let word = status.map_or("halted", status_word);
+            format!("Paused: {} is {word} on {}.", bot.config().symbol, bot.config().exchange)
+        }
         other => format!("Paused: {}.", other.name()),
     }
 }
@@ -87,6 +103,10 @@ fn active(shard: &Shard, slot: usize, world: &World<'_>) -> (&'static str, Strin
     }
     if !market.feed.is_fresh() {
         return ("waiting", format!("Waiting: feed {}.", feed_reason(&market.feed)));
+    }
+    if let Some(since) = bot.stuck_since {
+        let text = format!("STUCK since {} UTC: its market moves, no decision.", hour(since));
+        return ("waiting", text);
     }
     if let Some(reason) = bot.exit_wanted {
         return ("trading", format!("Selling: {reason:?}."));
@@ -160,14 +180,26 @@ pub(crate) fn refusal_figures(refusal: &domain::Refusal) -> String {
         R::FlagOff { flag } => format!("{flag} is off"),
         R::NotActive { lifecycle } => format!("the bot is {lifecycle:?}").to_lowercase(),
         R::Held { hold } => format!("hold {}", hold.name()),
+        R::CircuitBreaker { scope, loss_percent, maximum_percent } => {
+            format!("{scope} breaker open: lost {loss_percent} %, limit {maximum_percent} %")
+        }
+        R::AssetExposure { asset, share_percent, maximum_percent } => {
+            format!("{asset} would be {share_percent} % of what is open > {maximum_percent} %")
+        }
+        R::ExchangeExposure { exchange, share_percent, maximum_percent } => {
+            format!("{exchange} would be {share_percent} % of what is open > {maximum_percent} %")
+        }
         R::NotFresh { state } => format!("no price: {state}"),
         R::SpreadTooWide { spread_bp, collar_bp } => {
             format!("spread {spread_bp:.1} bp > {collar_bp} bp")
         }
-        R::InstrumentHalted { status } => format!("instrument {status:?}").to_lowercase(),
+        R::InstrumentHalted { status } => format!("instrument is {}", status_word(*status)),
         R::PriceFilter { price, tick_size } => format!("price {price} against tick {tick_size}"),
         R::LotSize { quantity, lot_size, minimum, maximum } => {
             format!("quantity {quantity} against lot {lot_size}, {minimum} to {maximum}")
+        }
+        R::PercentPrice { price, lowest, highest } => {
+            format!("price {price} outside the exchange's {lowest} to {highest}")
         }
         R::MaxOpenOrders { open, maximum } => format!("{open} open orders of {maximum}"),
         R::OrderTooLarge { notional, maximum } => format!("order {notional} > {maximum}"),

@@ -4,6 +4,7 @@ use crate::bot::Bot;
 use crate::markets::{Clock, Market, Markets};
 use crate::output::{AccountRecord, EmergencyRecord, Output, WalletRecord};
 use crate::trigger::Triggers;
+use crate::watch::{DaySums, Warned, WatchDay};
 use crate::{EngineConfig, Switches};
 use domain::{
     Actor, Amount, BotId, Currency, Exchange, FeedState, InstrumentId, Lifecycle, Mode, Policy,
@@ -25,7 +26,41 @@ pub(crate) struct World<'a> {
     /// The fleet's policy and its version.
     pub(crate) policy: (u32, &'a Policy),
     pub(crate) fleet_stop: Option<StopChoice>,
+    pub(crate) fleet: &'a FleetWatch,
     pub(crate) now: Timestamp,
+}
+
+/// The world as an engine sees it now: its fields, not all of it, so that an account may change.
+macro_rules! world {
+    ($engine:expr, $now:expr) => {
+        $crate::shard::World {
+            config: &$engine.config,
+            markets: &$engine.markets,
+            switches: &$engine.switches,
+            latency: &$engine.latency,
+            policy: ($engine.policy.0, &$engine.policy.1),
+            fleet_stop: $engine.fleet_stop.as_ref().map(|s| s.choice),
+            fleet: &$engine.fleet_watch,
+            now: $now,
+        }
+    };
+}
+pub(crate) use world;
+
+/// What is watched above the accounts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FleetWatch {
+    pub(crate) day: WatchDay,
+    /// A currency that the fleet's sum lacks a rate for.
+    pub(crate) rate_unknown: Option<Currency>,
+}
+
+/// An account's own policy, else the fleet's.
+pub(crate) fn in_force<'a>(
+    own: Option<&'a (u32, Policy)>,
+    fleet: (u32, &'a Policy),
+) -> (u32, &'a Policy) {
+    own.map_or(fleet, |(version, policy)| (*version, policy))
 }
 
 /// The emergency stop while it is on.
@@ -118,6 +153,12 @@ pub(crate) struct Shard {
     pub(crate) trades_refused: u64,
     /// The newest time of the grid at which equity was told.
     pub(crate) sampled_at: Timestamp,
+    /// The day and its breaker.
+    pub(crate) watch: WatchDay,
+    /// What was warned of.
+    pub(crate) warned: BTreeSet<Warned>,
+    /// The day's sums as the last pass saw them.
+    pub(crate) sums: DaySums,
     /// Scratch for the simulated exchange's answers: no allocation per event.
     pub(crate) answers: Vec<SimEvent>,
     /// The price at which an exit fires inside the closed bar that is being worked off…
@@ -144,6 +185,9 @@ impl Shard {
             trades_today: (Timestamp::EPOCH, 0),
             trades_refused: 0,
             sampled_at: Timestamp::EPOCH,
+            watch: WatchDay::default(),
+            warned: BTreeSet::new(),
+            sums: DaySums::new(),
             answers: Vec::new(),
             price_in_bar: None,
             leaving: None,
@@ -195,7 +239,7 @@ impl Shard {
 
     /// The policy in force: the account's own, else the fleet's.
     pub(crate) fn policy<'a>(&'a self, world: &World<'a>) -> (u32, &'a Policy) {
-        self.policy.as_ref().map_or(world.policy, |(version, policy)| (*version, policy))
+        in_force(self.policy.as_ref(), world.policy)
     }
 
     /// Something new may be due at this time; taken since the last call.
@@ -283,6 +327,7 @@ impl Shard {
             && world.switches.trading
             && world.switches.paper_trading
             && self.stop_choice(world).is_none()
+            && self.breaker(world).is_none()
     }
 }
 
@@ -291,8 +336,11 @@ pub(crate) fn state_of<'a>(market: &'a Market, clock: Clock) -> MarketState<'a> 
     MarketState {
         instrument: &market.instrument,
         book: &market.book,
-        is_valid: market.is_valid(),
+        // Where nothing trades nothing fills, whatever the book still shows.
+        is_valid: market.is_valid() && crate::instrument::may_trade(market.instrument.status),
         grade: market.grade,
+        last_price: market.last_print.map(|p| p.price),
+        average: market.average.as_ref(),
         requested_at: market.requested_at,
         clock_upper: clock.upper,
     }

@@ -7,12 +7,15 @@ use crate::bot::Bot;
 use crate::engine::{Engine, EngineConfig};
 use crate::markets::Market;
 use crate::output::{AccountRecord, StateRow};
+use crate::rates::Imported;
 use crate::shard::{Shard, Stop};
-use domain::{InstrumentId, Policy, Timestamp};
+use crate::watch::{Warned, WatchDay};
+use domain::{Currency, InstrumentId, Policy, Timestamp};
 use ledger::Ledger;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use simulator::Venue;
+use std::collections::BTreeSet;
 
 /// The store holds something that is not ours, or of another version.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,10 @@ struct FleetState {
     policy: (u32, Policy),
     policy_versions: u32,
     stop: Option<Stop>,
+    #[serde(default)]
+    rates: Vec<((Currency, Currency), Imported)>,
+    #[serde(default)]
+    watch: WatchDay,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -41,6 +48,10 @@ struct AccountState {
     sampled_at: Timestamp,
     #[serde(default)]
     trades_today: (Timestamp, u64),
+    #[serde(default)]
+    watch: WatchDay,
+    #[serde(default)]
+    warned: BTreeSet<Warned>,
 }
 
 fn row(key: String, state: &impl Serialize) -> StateRow {
@@ -64,6 +75,8 @@ impl Engine {
                 policy: self.policy.clone(),
                 policy_versions: self.policy_versions,
                 stop: self.fleet_stop.clone(),
+                watch: self.fleet_watch.day.clone(),
+                rates: self.markets.imported.clone().into_iter().collect(),
             };
             rows.push(row("fleet".to_owned(), &fleet));
         }
@@ -105,6 +118,8 @@ impl Engine {
                     engine.policy = fleet.policy;
                     engine.policy_versions = fleet.policy_versions;
                     engine.fleet_stop = fleet.stop;
+                    engine.fleet_watch.day = fleet.watch;
+                    engine.markets.imported = fleet.rates.into_iter().collect();
                 }
                 "market" => engine.markets.all.push(read::<Market>(row)?),
                 "venue" => engine.restore_venue(row)?,
@@ -132,6 +147,8 @@ impl Engine {
         shard.trades_refused = state.trades_refused;
         shard.sampled_at = state.sampled_at;
         shard.trades_today = state.trades_today;
+        shard.watch = state.watch;
+        shard.warned = state.warned;
         shard.is_dirty = false;
         self.shards.push(shard);
         Ok(())
@@ -174,6 +191,8 @@ fn take_account(shard: &mut Shard, rows: &mut Vec<StateRow>, touched: &mut Vec<u
             trades_refused: shard.trades_refused,
             sampled_at: shard.sampled_at,
             trades_today: shard.trades_today,
+            watch: shard.watch.clone(),
+            warned: shard.warned.clone(),
         };
         rows.push(row(format!("account-{:06}", id.0), &state));
     }

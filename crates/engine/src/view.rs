@@ -183,6 +183,18 @@ pub struct CurrencyView {
     pub rate_age_s: Option<i64>,
 }
 
+/// The circuit breaker of an account or of the fleet.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct BreakerView {
+    /// `account` or `fleet`.
+    pub scope: &'static str,
+    pub is_open: bool,
+    /// Of the UTC day, as the last pass saw it; `None`: a currency has no rate.
+    pub loss_percent: Option<Amount>,
+    pub maximum_percent: Amount,
+}
+
 /// What a supervision pass saw: the log lines and the heartbeat come from it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[allow(missing_docs)]

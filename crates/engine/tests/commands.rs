@@ -280,6 +280,35 @@ fn a_kill_with_an_order_on_its_way_fills_it_once() {
 }
 
 #[test]
+fn a_kill_with_a_cancel_on_its_way_cancels_once_and_a_fill_may_still_beat_it() {
+    let (mut rig, account) = Rig::funded(wide());
+    let params = r#"{"range_percent":4,"levels":4}"#;
+    let id = rig.create(account, bot("grid", "binance", StrategyKind::Grid, params)).unwrap();
+    let mut first = feed(&rig);
+    first.around(&mut rig, MID);
+    first.print(&mut rig, Side::Buy, MID + 1, 1_000);
+    rig.pass(200);
+    assert_eq!(rig.view(id).open_orders, 3);
+    rig.order(Some(account), Command::Pause(id)).unwrap();
+    let rows = rig.engine.take_dirty();
+    rig.engine = Engine::restore(rig.config.clone(), rows).unwrap();
+    rig.switches(|_| {});
+    assert_eq!(rig.view(id).open_orders, 3, "the cancellations are on their way");
+    let mut feed = Feed::new(first.id);
+    feed.around(&mut rig, MID * 995 / 1_000);
+    rig.pass(200);
+    let mut buys: Vec<_> = rig.last_orders().into_iter().filter(|o| o.side == Side::Buy).collect();
+    buys.sort_by_key(|o| std::cmp::Reverse(o.limit_price));
+    let ends: Vec<_> = buys.iter().map(|o| (o.status, o.cancel_reason)).collect();
+    let cancelled = (OrderStatus::Cancelled, Some(CancelReason::Hold));
+    assert_eq!(ends, [(OrderStatus::Filled, None), cancelled, cancelled]);
+    let is_end = |o: &&&OrderRecord| o.status.is_final() && o.side == Side::Buy;
+    assert_eq!(rig.orders().iter().filter(is_end).count(), 3, "each ends once");
+    assert_eq!(rig.fills().len(), 1);
+    audit(&rig.out);
+}
+
+#[test]
 fn a_tighter_fleet_policy_binds_accounts_with_one_of_their_own() {
     let (mut rig, account) = Rig::funded(Policy::default());
     let own = Policy { spread_collar_bp: 30, ..Policy::default() };

@@ -132,3 +132,42 @@ fn a_flatten_goes_through_in_every_state_once_there_is_a_price() {
         audit(&rig.out);
     }
 }
+
+#[test]
+fn a_retired_bot_is_let_through_nothing() {
+    let (mut rig, mut feed, account, id) = grid();
+    let account = Some(account);
+    assert!(matches!(rig.order(account, Command::Retire(id)), Err(CommandError::NotFlat { .. })));
+    rig.order(account, Command::Flatten(id)).unwrap();
+    rig.order(account, Command::Stop { bot: id, positions: StopChoice::Sell }).unwrap();
+    rig.pass(3_000);
+    rig.order(account, Command::Retire(id)).unwrap();
+    let orders = rig.last_orders().len();
+    // Entries and strategy exits: a market that made it trade. Protective exits: one that falls.
+    for mid in [MID, MID * 99 / 100, MID * 101 / 100, MID * 50 / 100] {
+        feed.around(&mut rig, mid);
+        feed.print(&mut rig, Side::Buy, mid, 1_000);
+        rig.pass(1_000);
+    }
+    let positions = StopChoice::Sell;
+    for command in [
+        Command::Flatten(id),
+        Command::Start(id),
+        Command::Pause(id),
+        Command::Resume(id),
+        Command::Rearm(id),
+        Command::Retire(id),
+        Command::Stop { bot: id, positions },
+        Command::UpdateBot { bot: id, patch: BotPatch::default() },
+    ] {
+        let answer = rig.order(account, command.clone());
+        assert!(matches!(answer, Err(CommandError::WrongState { .. })), "{command:?}: {answer:?}");
+    }
+    assert_eq!((rig.last_orders().len(), resting(&rig)), (orders, (0, 0)));
+    let view = rig.view(id);
+    assert_eq!(
+        (view.state, view.doing.as_str(), view.cash),
+        ("archived", "Archived.", Amount::ZERO)
+    );
+    audit(&rig.out);
+}

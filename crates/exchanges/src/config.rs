@@ -1,8 +1,10 @@
 //! What a connector is told: hosts, mode, limits. Every limit is named here with its reason.
 
-use domain::Exchange;
+use bytes::Bytes;
+use domain::{Exchange, Timestamp};
 use std::fmt;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use url::{Host, Url};
 
 /// Largest frame or body accepted: a Luno book is 1.1 MB, Binance's instrument list about 15 MB.
@@ -111,6 +113,33 @@ pub struct ConnectorConfig {
     pub poll_interval: Duration,
     /// Timeouts and intervals.
     pub timings: Timings,
+    /// Whoever wants every frame and answer as it came; waited for when it is full, so that a
+    /// recorder misses nothing.
+    pub tap: Option<mpsc::Sender<Tapped>>,
+}
+
+/// A frame or an answer as it came over the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tapped {
+    /// Local clock, right after it was read.
+    pub at: Timestamp,
+    /// `stream`, or the path that was asked for.
+    pub from: String,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+/// Hands what came to whoever taps.
+pub(crate) async fn tap(
+    to: Option<&mpsc::Sender<Tapped>>,
+    at: Timestamp,
+    from: &str,
+    bytes: impl FnOnce() -> Bytes,
+) {
+    if let Some(to) = to {
+        // A recorder that ended is no reason to stop.
+        let _ = to.send(Tapped { at, from: from.to_owned(), bytes: bytes() }).await;
+    }
 }
 
 impl ConnectorConfig {
@@ -125,6 +154,7 @@ impl ConnectorConfig {
             luno_key: None,
             poll_interval: Duration::from_secs(2),
             timings: Timings::default(),
+            tap: None,
         }
     }
 }

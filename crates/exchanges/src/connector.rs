@@ -12,7 +12,9 @@ use crate::rest::Reply;
 use crate::session;
 use crate::shard::{Shard, Shared, Wanted};
 use crate::status::ConnectorStatus;
-use domain::{Bar, DataGrade, Exchange, Instrument, InstrumentId, InstrumentStatus, Timeframe};
+use domain::{
+    Bar, DataGrade, Exchange, Instrument, InstrumentId, InstrumentStatus, Timeframe, Timestamp,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
@@ -35,17 +37,30 @@ impl Connector {
         config: ConnectorConfig,
         sink: mpsc::Sender<Delivery>,
     ) -> Result<Self, ExchangeError> {
+        Self::start_apart(config, sink.clone(), sink)
+    }
+
+    /// The same with a sink of their own for the events of markets, the one that is in a hurry;
+    /// lists of instruments, round trips and clocks go to `rest`. Between the two there is no order.
+    ///
+    /// # Errors
+    /// Where the HTTP client cannot be built.
+    pub fn start_apart(
+        config: ConnectorConfig,
+        markets: mpsc::Sender<Delivery>,
+        rest: mpsc::Sender<Delivery>,
+    ) -> Result<Self, ExchangeError> {
         install_tls();
         let shared = Arc::new(Shared::new(config)?);
         let mut tasks = JoinSet::new();
-        let outlet = Outlet::new(sink);
+        let outlet = Outlet::new(rest);
         for part in [Part::Instruments, Part::Clock] {
             let (shared, outlet) = (Arc::clone(&shared), outlet.clone());
             tasks.spawn(supervise(Arc::clone(&shared), move || {
                 run_part(part, Arc::clone(&shared), outlet.clone())
             }));
         }
-        tasks.spawn(streams(Arc::clone(&shared), outlet));
+        tasks.spawn(streams(Arc::clone(&shared), Outlet::new(markets)));
         Ok(Self { shared, tasks })
     }
 
@@ -91,6 +106,22 @@ impl Connector {
         bars: usize,
     ) -> Result<Vec<Bar>, ExchangeError> {
         crate::history::fetch(&self.shared, instrument, timeframe, bars, now()).await
+    }
+
+    /// The closed bars that start in `from..until`, oldest first, at most [`crate::BARS_MAX`] of
+    /// them. Where Binance has none its machines stood still: that hole stays. Elsewhere a bar
+    /// without a trade is missing on the wire: the previous close is carried on.
+    ///
+    /// # Errors
+    /// As [`Self::history`].
+    pub async fn bars(
+        &self,
+        instrument: &Instrument,
+        timeframe: Timeframe,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Bar>, ExchangeError> {
+        crate::history::between(&self.shared, instrument, timeframe, from, until).await
     }
 
     /// How it stands.
@@ -271,6 +302,7 @@ async fn keep_instruments(shared: &Shared, outlet: &Outlet) {
             Err(error) => {
                 let exchange = shared.config.exchange.name();
                 tracing::warn!(exchange, %error, "instruments not refreshed");
+                shared.stats.unreachable(error.to_string());
                 backoff.next_wait()
             }
         };

@@ -20,16 +20,42 @@ pub(crate) async fn fetch(
     now: Timestamp,
 ) -> Result<Vec<Bar>, ExchangeError> {
     let bars = bars.min(BARS_MAX);
-    let Some(span) = timeframe.span() else {
-        let why = "bars of one print each have no history; they warm up live";
-        return Err(ExchangeError::Unsupported(why.into()));
-    };
+    let span = span_of(timeframe)?;
     if bars == 0 {
         return Ok(Vec::new());
     }
     // The open bar is left out: it ends after now.
     let end = now.floor(span);
     let start = Timestamp(end.0.saturating_sub(span.0.saturating_mul(bars as i64)));
+    match shared.config.exchange {
+        Exchange::Binance => {
+            let found = binance_bars(shared, of, timeframe, span, start, end).await?;
+            Ok(complete(found, span, end))
+        }
+        Exchange::Kucoin => kucoin_bars(shared, of, span, start, end).await,
+        Exchange::Luno => luno_bars(shared, of, span, start, end).await,
+    }
+}
+
+fn span_of(timeframe: Timeframe) -> Result<Span, ExchangeError> {
+    let why = "bars of one print each have no history; they warm up live";
+    timeframe.span().ok_or_else(|| ExchangeError::Unsupported(why.into()))
+}
+
+/// Closed bars of a time that is over; see [`crate::Connector::bars`].
+pub(crate) async fn between(
+    shared: &Shared,
+    of: &Instrument,
+    timeframe: Timeframe,
+    from: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<Bar>, ExchangeError> {
+    let span = span_of(timeframe)?;
+    let (start, most) = (from.floor(span), Span(span.0.saturating_mul(BARS_MAX as i64)));
+    let end = until.floor(span).min(crate::delivery::now().floor(span)).min(start + most);
+    if start >= end {
+        return Ok(Vec::new());
+    }
     match shared.config.exchange {
         Exchange::Binance => binance_bars(shared, of, timeframe, span, start, end).await,
         Exchange::Kucoin => kucoin_bars(shared, of, span, start, end).await,
@@ -69,7 +95,7 @@ async fn binance_bars(
             break;
         }
     }
-    Ok(complete(merged(found, span), span, end))
+    Ok(merged(found, span))
 }
 
 async fn kucoin_bars(

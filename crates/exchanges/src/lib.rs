@@ -39,8 +39,8 @@ mod watch;
 
 pub use binance::book as binance_book;
 pub use config::{
-    BODY_LIMIT, ConnectorConfig, FeedMode, LunoKey, Timings, UrlError, check_url, default_urls,
-    install_tls,
+    BODY_LIMIT, ConnectorConfig, FeedMode, LunoKey, Tapped, Timings, UrlError, check_url,
+    default_urls, install_tls,
 };
 pub use connector::Connector;
 pub use delivery::{Delivery, DeliveryKind, Resume};

@@ -1,14 +1,16 @@
 //! One REST client per exchange: counts weight before it sends, obeys 429, bounds bodies and time.
 
-use crate::config::{BODY_LIMIT, ConnectorConfig};
+use crate::config::{BODY_LIMIT, ConnectorConfig, Tapped, tap};
 use crate::delivery::now;
 use crate::error::ExchangeError;
 use crate::pace::Budget;
 use crate::status::Stats;
+use bytes::Bytes;
 use domain::{Exchange, Span, Timestamp};
 use reqwest::{Response, StatusCode, header::HeaderMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
 
 /// Sent with every request.
 pub(crate) const USER_AGENT: &str = concat!("amarktai/", env!("CARGO_PKG_VERSION"));
@@ -38,6 +40,7 @@ pub(crate) struct Rest {
     pause: Duration,
     budget: Mutex<Budget>,
     stats: Arc<Stats>,
+    tap: Option<mpsc::Sender<Tapped>>,
 }
 
 impl Rest {
@@ -58,6 +61,7 @@ impl Rest {
             pause: config.timings.rate_limit_pause,
             budget: Mutex::new(Budget::new(config.exchange)),
             stats,
+            tap: config.tap.clone(),
         })
     }
 
@@ -127,6 +131,7 @@ impl Rest {
         let wait = retry_after(answer.headers());
         let body = read_bounded(answer).await?;
         self.judge(status, wait, &body)?;
+        tap(self.tap.as_ref(), received_at, path, || Bytes::copy_from_slice(&body)).await;
         let round_trip = Span(i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX));
         Ok(Reply { body, asked_at, received_at, round_trip, date })
     }
@@ -201,10 +206,20 @@ impl Rest {
 }
 
 fn unreachable(error: reqwest::Error) -> ExchangeError {
-    // Without the URL: it is ours, and the reason is what matters.
-    let mut text = error.without_url().to_string();
-    text.truncate(200);
-    ExchangeError::Unavailable(text)
+    // Without the URL: it is ours, and the reason is what matters: the innermost error has it, a
+    // name that is not found or a connection refused.
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut inner: Option<&dyn std::error::Error> = std::error::Error::source(&error);
+    let mut deepest = None;
+    while let Some(next) = inner {
+        deepest = Some(next);
+        inner = next.source();
+    }
+    if let Some(deepest) = deepest {
+        text = format!("{text}: {deepest}");
+    }
+    ExchangeError::Unavailable(text.chars().take(200).collect())
 }
 
 async fn read_bounded(mut answer: Response) -> Result<Vec<u8>, ExchangeError> {

@@ -1,5 +1,6 @@
 //! Drives one socket: connect with backoff, pace what is sent, judge, replace it before its end.
 
+use crate::config::tap;
 use crate::delivery::now;
 use crate::pace::{Backoff, jittered};
 use crate::shard::{Changes, End, Flow, Shard};
@@ -158,7 +159,11 @@ async fn turn<P: Protocol>(
                 let frame = frame.map_err(End::Reconnect)?;
                 shard.alive();
                 match frame {
-                    Frame::Data(bytes) => protocol.frame(shard, &bytes, at).await,
+                    Frame::Data(bytes) => {
+                        let to = shard.shared.config.tap.as_ref();
+                        tap(to, at, "stream", || bytes.clone()).await;
+                        protocol.frame(shard, &bytes, at).await
+                    }
                     Frame::Life => Ok(()),
                 }
             }

@@ -52,6 +52,8 @@ pub struct ConnectorStatus {
     pub connected_since: Option<Timestamp>,
     /// Set when the exchange blocks us: nothing is sent any more.
     pub fatal: Option<String>,
+    /// Why the list of instruments could not be fetched the last time; `None` once it could.
+    pub unreachable: Option<String>,
     /// Request weight used in the current window.
     pub weight_used: u32,
     /// What we allow ourselves of it.
@@ -73,6 +75,7 @@ struct Line {
 
 #[derive(Default)]
 struct Inner {
+    unreachable: Option<String>,
     counters: Counters,
     sockets: u32,
     connections: u64,
@@ -161,7 +164,13 @@ impl Stats {
     }
 
     pub(crate) fn instruments(&self, count: usize) {
-        self.lock().instruments = count;
+        let mut inner = self.lock();
+        inner.instruments = count;
+        inner.unreachable = None;
+    }
+
+    pub(crate) fn unreachable(&self, why: String) {
+        self.lock().unreachable = Some(why);
     }
 
     pub(crate) fn judged(&self, id: u32, native: &str, feed: FeedState) {
@@ -198,6 +207,7 @@ impl Stats {
             sockets: inner.sockets,
             connected_since: inner.connected_since,
             fatal: inner.fatal.clone(),
+            unreachable: inner.unreachable.clone(),
             weight_used: weight.0,
             weight_limit: weight.1,
             instruments: inner.instruments,

@@ -2,7 +2,7 @@
 
 use domain::{Amount, DataGrade, Round, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use smallvec::SmallVec;
 
 /// One entry fill, as far as it is not sold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,8 +53,11 @@ impl Lot {
 
 /// `whole × part / of`, rounded down: one division, so that small figures keep their digits.
 pub(crate) fn portion(whole: Amount, part: Amount, of: Amount) -> Amount {
-    if of.is_zero() {
+    if of.is_zero() || part.is_zero() {
         return Amount::ZERO;
+    }
+    if part == of {
+        return whole;
     }
     match whole.atoms().checked_mul(part.atoms()) {
         Some(product) => Amount::from_atoms(product.div_euclid(of.atoms())),
@@ -115,14 +118,14 @@ impl Matched {
     }
 }
 
-/// The lots of a bot.
+/// The lots of a bot: mostly one, kept with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lots(VecDeque<Lot>);
+pub struct Lots(SmallVec<[Lot; 1]>);
 
 impl Lots {
     /// Adds a fill.
     pub fn push(&mut self, lot: Lot) {
-        self.0.push_back(lot);
+        self.0.push(lot);
     }
 
     /// The market was not seen for a time while these were held.
@@ -179,7 +182,7 @@ impl Lots {
             if !is_ours(&self.0[i]) {
                 i += 1;
             } else if self.0[i].quantity <= *wanted {
-                let lot = self.0.remove(i).expect("i is below the length");
+                let lot = self.0.remove(i);
                 *wanted -= lot.quantity;
                 to.add(lot);
             } else {

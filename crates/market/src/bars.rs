@@ -84,14 +84,19 @@ impl BarBuilder {
     }
 
     /// Takes a print and delivers the bars that are over and whole because of it.
+    #[inline]
     pub fn on_print(&mut self, print: &Print, deliver: &mut impl FnMut(Bar)) {
         if !self.is_new(print, deliver) {
             self.counts.repeated_prints += 1;
             return;
         }
-        let Some(span) = self.timeframe.span() else {
-            return self.deliver_print(print, deliver);
-        };
+        match self.timeframe.span() {
+            None => self.deliver_print(print, deliver),
+            Some(span) => self.take(print, span, deliver),
+        }
+    }
+
+    fn take(&mut self, print: &Print, span: Span, deliver: &mut impl FnMut(Bar)) {
         let open_at = print.at.floor(span);
         match self.drafts.back().map(|d| d.bar.open_at) {
             None => self.open(open_at),
@@ -214,7 +219,8 @@ impl BarBuilder {
         if print.id <= last {
             return self.fills_gap(print.id, deliver);
         }
-        if self.ids == PrintIds::Contiguous && print.id > last + 1 {
+        // Mostly the next one: nothing is behind `last + 1` then.
+        if print.id - last > 1 && self.ids == PrintIds::Contiguous {
             self.counts.gaps += 1;
             let (from, to) = (last_at.min(print.at), last_at.max(print.at));
             self.add_gap(Gap { next: last + 1, end: print.id, from, to }, deliver);
@@ -246,10 +252,10 @@ impl BarBuilder {
     }
 
     fn deliver_print(&mut self, print: &Print, deliver: &mut impl FnMut(Bar)) {
-        let mut draft = Draft::new(print.at, false);
-        draft.take(print);
+        let (open_at, price, volume) = (print.at, print.price, print.quantity);
+        let (open, high, low, close) = (price, price, price, price);
         self.counts.delivered += 1;
-        deliver(draft.bar);
+        deliver(Bar { open_at, open, high, low, close, volume, prints: 1 });
     }
 
     /// Makes the bar that starts here the open one.

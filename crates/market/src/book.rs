@@ -25,6 +25,7 @@ impl Book {
     }
 
     /// The id of the newest change that it contains.
+    #[inline]
     pub fn update_id(&self) -> u64 {
         self.touch.map_or(self.update_id, |t| t.update_id.max(self.update_id))
     }
@@ -59,7 +60,15 @@ impl Book {
         true
     }
 
+    /// A touch that is told by a print and numbered by us: always news.
+    #[inline]
+    pub fn lay_touch(&mut self, bid: Level, ask: Level) {
+        let update_id = self.update_id() + 1;
+        self.touch = Some(Touch { update_id, bid, ask });
+    }
+
     /// Highest bid.
+    #[inline]
     pub fn best_bid(&self) -> Option<Level> {
         match &self.touch {
             Some(t) => Some(t.bid).filter(|l| l.quantity.is_positive()),
@@ -68,6 +77,7 @@ impl Book {
     }
 
     /// Lowest ask.
+    #[inline]
     pub fn best_ask(&self) -> Option<Level> {
         match &self.touch {
             Some(t) => Some(t.ask).filter(|l| l.quantity.is_positive()),
@@ -76,6 +86,7 @@ impl Book {
     }
 
     /// The best level of a side of the book.
+    #[inline]
     pub fn best(&self, side: Side) -> Option<Level> {
         match side {
             Side::Buy => self.best_bid(),

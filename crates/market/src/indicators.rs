@@ -212,6 +212,7 @@ impl IndicatorSet {
     }
 
     /// Takes a closed bar into every figure; one with volume 0 counts like any other.
+    #[inline]
     pub fn update(&mut self, bar: &Bar) {
         self.ema.update(bar);
         self.mean.update(bar);
@@ -235,6 +236,11 @@ impl IndicatorSet {
         if slot.family == Family::Ema {
             return self.ema.value(slot.row as usize);
         }
+        self.other_value_or_nan(slot)
+    }
+
+    #[inline(never)]
+    fn other_value_or_nan(&self, slot: Slot) -> f64 {
         in_column!(self, slot, c => c.value(slot.row as usize))
     }
 

@@ -4,10 +4,12 @@
 //! Main types: [`Book`], [`BarBuilder`], [`IndicatorSet`]. Deliberately absent: wire formats,
 //! sockets, clocks.
 
+mod average;
 pub mod bars;
 mod book;
 pub mod indicators;
 
+pub use average::{Average, reference};
 pub use bars::{BarBuilder, BarCounts, PrintIds};
 pub use book::Book;
 pub use indicators::{IndicatorSet, IndicatorSpec, Slot};

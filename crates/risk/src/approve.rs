@@ -1,9 +1,11 @@
 //! From intent to approved order, or to a refusal with its figures.
 
 use crate::checks::CHECKS;
+use crate::exposure::AccountRisk;
 use domain::{
-    AccountId, Amount, BotId, FeedState, Holds, Instrument, InstrumentId, Lifecycle, Mode, OrderId,
-    OrderKind, OrderPurpose, Policy, Price, Quantity, Refusal, Side, TimeInForce, Timestamp,
+    AccountId, Amount, BotId, Currency, FeedState, Holds, Instrument, InstrumentId, Lifecycle,
+    Mode, OrderId, OrderKind, OrderPurpose, Policy, Price, Quantity, Refusal, Side, TimeInForce,
+    Timestamp,
 };
 use market::Book;
 use smallvec::SmallVec;
@@ -42,6 +44,8 @@ pub struct Snapshot<'a> {
     pub instrument: &'a Instrument,
     /// Its book.
     pub book: &'a Book,
+    /// What the exchange measures prices against; `None`: it does not, or it is not known.
+    pub reference: Option<Price>,
     /// Its feed.
     pub feed: &'a FeedState,
     /// The policy in force for the account.
@@ -52,6 +56,12 @@ pub struct Snapshot<'a> {
     pub emergency_stop: bool,
     /// A flag that switches new positions off, by its name.
     pub flag_off: Option<&'static str>,
+    /// An open circuit breaker of the account or the fleet: scope, loss, limit.
+    pub breaker: Option<(&'static str, Amount, Amount)>,
+    /// A currency without a rate, where limits had to add currencies.
+    pub rate_unknown: Option<Currency>,
+    /// The whole account; `None`: not known, which refuses in live and is not asked in paper.
+    pub account: Option<&'a AccountRisk>,
     /// Of the bot.
     pub lifecycle: Lifecycle,
     /// Of the bot.
@@ -72,7 +82,7 @@ pub struct Snapshot<'a> {
     pub position_cost: Amount,
     /// Value of open buy orders.
     pub open_buys: Amount,
-    /// Open orders of the account on this instrument.
+    /// Orders of the account on this instrument that rest or are on their way.
     pub open_orders: u32,
     /// Best price of the account's own resting orders on the other side.
     pub own_opposite: Option<Price>,

@@ -5,8 +5,8 @@
 
 use crate::{OrderIntent, Snapshot};
 use domain::{
-    Amount, Instrument, InstrumentStatus, Lifecycle, OrderKind, Price, Quantity, Rate, Refusal,
-    Round, Side, StrategyKind,
+    Amount, Instrument, InstrumentStatus, Lifecycle, Mode, OrderKind, Price, Quantity, Rate,
+    Refusal, Round, Side, StrategyKind,
 };
 
 /// One check.
@@ -39,11 +39,13 @@ pub const CHECKS: &[Check] = &[
     entries("flags", flags),
     entries("lifecycle", lifecycle),
     entries("holds", holds),
+    entries("breaker", breaker),
     always("fresh", fresh),
     entries("spread", spread),
     always("status", status),
     always("price_filter", price_filter),
     always("lot_size", lot_size),
+    always("percent_price", percent_price),
     always("max_open_orders", max_open_orders),
     always("order_size", order_size),
     always("price_collar", price_collar),
@@ -54,8 +56,10 @@ pub const CHECKS: &[Check] = &[
     always("self_match", self_match),
     entries("order_rate", order_rate),
     entries("entries_per_day", entries_per_day),
+    entries("rates", rates),
     entries("daily_loss", daily_loss),
     entries("position", position),
+    entries("exposure", exposure),
     always("min_notional", min_notional),
     always("max_notional", max_notional),
     entries("edge", edge),
@@ -88,6 +92,11 @@ fn holds(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
         Some(hold) if !s.holds.is_empty() => Err(Refusal::Held { hold }),
         _ => Ok(()),
     }
+}
+
+fn breaker(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let Some((scope, loss_percent, maximum_percent)) = s.breaker else { return Ok(()) };
+    Err(Refusal::CircuitBreaker { scope: scope.to_owned(), loss_percent, maximum_percent })
 }
 
 fn fresh(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
@@ -146,6 +155,20 @@ fn lot_size(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
         minimum: i.quantity_amount(i.min_quantity),
         maximum: i.quantity_amount(maximum),
     })
+}
+
+fn percent_price(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    let (Some(band), OrderKind::Limit { price, .. }) = (s.instrument.percent_band, intent.kind)
+    else {
+        return Ok(());
+    };
+    let reference = s.reference.ok_or_else(|| failed("percent_price", "no reference price"))?;
+    let (low, high) = band.limits(intent.side, reference);
+    if price >= low && price <= high {
+        return Ok(());
+    }
+    let [price, lowest, highest] = [price, low, high].map(|p| s.instrument.price_amount(p));
+    Err(Refusal::PercentPrice { price, lowest, highest })
 }
 
 fn max_open_orders(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
@@ -344,9 +367,18 @@ fn entries_per_day(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     if today < maximum { Ok(()) } else { Err(Refusal::EntriesPerDay { today, maximum }) }
 }
 
-fn daily_loss(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn rates(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    s.rate_unknown.map_or(Ok(()), |currency| Err(Refusal::RateUnknown { currency }))
+}
+
+/// Live counts the whole account's day; paper the bot's, and the account is warned.
+fn daily_loss(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     let maximum_percent = s.policy.daily_loss_max_percent;
-    let loss_percent = s.daily_loss_percent.ok_or_else(|| failed("daily_loss", "no mark"))?;
+    let lost = match intent.mode {
+        Mode::Paper => s.daily_loss_percent,
+        Mode::Live => s.account.map(|account| account.daily_loss_percent),
+    };
+    let loss_percent = lost.ok_or_else(|| failed("daily_loss", "no mark"))?;
     if loss_percent < maximum_percent {
         Ok(())
     } else {
@@ -370,10 +402,28 @@ fn position(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     if would_be <= maximum { Ok(()) } else { Err(Refusal::PositionLimit { would_be, maximum }) }
 }
 
+/// Live refuses; paper is warned when it is over, so that training goes on.
+fn exposure(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+    if intent.mode == Mode::Paper {
+        return Ok(());
+    }
+    let unknown = || failed("exposure", "the account's exposure is not known");
+    let account = s.account.ok_or_else(unknown)?;
+    let order = notional(intent, s).and_then(|n| n.product(account.quote_rate, Round::Up));
+    let (asset, exchange) = (s.instrument.symbol.base, s.instrument.exchange);
+    let mut with_order = account.exposure.clone();
+    with_order.add(asset, exchange, order.ok_or_else(unknown)?);
+    with_order.check(asset, exchange, s.policy)
+}
+
 fn min_notional(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     let unknown = || failed("min_notional", "no price");
-    let notional = notional(intent, s).ok_or_else(unknown)?;
+    let mut notional = notional(intent, s).ok_or_else(unknown)?;
     let minimum = s.instrument.min_notional;
+    // A market order is valued at the exchange's reference price, not at what it will pay.
+    if let (OrderKind::Market, Some(price)) = (intent.kind, s.reference) {
+        notional = notional.min(s.instrument.notional(price, intent.quantity, Round::Up));
+    }
     if notional >= minimum {
         Ok(())
     } else {

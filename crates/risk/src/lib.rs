@@ -7,8 +7,10 @@
 
 mod approve;
 mod checks;
+mod exposure;
 mod permission;
 
 pub use approve::{ApprovedOrder, OrderIntent, Refused, Snapshot, check};
 pub use checks::CHECKS;
+pub use exposure::{AccountRisk, Exposure};
 pub use permission::{Condition, Permission, Wish, permission, table};

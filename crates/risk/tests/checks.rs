@@ -3,7 +3,7 @@
 
 use domain::*;
 use market::Book;
-use risk::{CHECKS, OrderIntent, Snapshot, check};
+use risk::{AccountRisk, CHECKS, Exposure, OrderIntent, Snapshot, check};
 
 fn amount(text: &str) -> Amount {
     text.parse().unwrap()
@@ -17,6 +17,10 @@ struct Situation {
     policy: Policy,
     bids: Vec<(i64, i64)>,
     asks: Vec<(i64, i64)>,
+    reference: Option<i64>,
+    breaker: Option<(&'static str, Amount, Amount)>,
+    rate_unknown: Option<Currency>,
+    account: Option<AccountRisk>,
     emergency_stop: bool,
     flag_off: Option<&'static str>,
     lifecycle: Lifecycle,
@@ -73,6 +77,10 @@ fn good() -> Situation {
         policy: Policy::default(),
         bids: vec![(9_995, 10_000), (9_990, 10_000)],
         asks: vec![(10_000, 10_000), (10_005, 10_000)],
+        reference: None,
+        breaker: None,
+        rate_unknown: None,
+        account: None,
         emergency_stop: false,
         flag_off: None,
         lifecycle: Lifecycle::Active,
@@ -135,6 +143,10 @@ impl Situation {
         let snapshot = Snapshot {
             instrument: &self.instrument,
             book: &book,
+            reference: self.reference.map(Price),
+            breaker: self.breaker,
+            rate_unknown: self.rate_unknown,
+            account: self.account.as_ref(),
             feed: &self.feed,
             policy: &self.policy,
             policy_version: 3,
@@ -261,6 +273,75 @@ fn the_exchanges_filters_are_applied_before_it_can() {
     let huge = exit().with(|s| (s.held, s.intent.quantity) = (50_000, Quantity(21_000)));
     let (notional, maximum) = (amount("2098.95"), amount("2000"));
     refused("notional", &huge, R::NotionalAboveMaximum { notional, maximum });
+}
+
+#[test]
+fn an_open_breaker_and_a_missing_rate_refuse_entries_and_no_exit() {
+    let open = ("account", amount("10.5"), amount("10"));
+    let refusal = Refusal::CircuitBreaker {
+        scope: "account".to_owned(),
+        loss_percent: amount("10.5"),
+        maximum_percent: amount("10"),
+    };
+    refused("breaker", &good().with(|s| s.breaker = Some(open)), refusal);
+    passes("exit", &exit().with(|s| s.breaker = Some(open)));
+    let currency: Currency = "ZAR".parse().unwrap();
+    let unknown = |s: Situation| s.with(|s| s.rate_unknown = Some(currency));
+    refused("rate", &unknown(good()), Refusal::RateUnknown { currency });
+    passes("exit", &unknown(exit()));
+}
+
+#[test]
+fn live_is_refused_by_the_accounts_day_and_shares_where_paper_is_not() {
+    let mut exposure = Exposure::default();
+    for (asset, value) in [("BTC", 100), ("ETH", 100), ("SOL", 60)] {
+        exposure.add(asset.parse().unwrap(), Exchange::Kucoin, Amount::from_int(value));
+    }
+    let (quote_rate, daily_loss_percent) = (Amount::ONE, amount("6"));
+    let account = AccountRisk { exposure, quote_rate, daily_loss_percent };
+    let live = |mode| {
+        good().with(|s| {
+            (s.intent.mode, s.account) = (mode, Some(account.clone()));
+        })
+    };
+    passes("paper", &live(Mode::Paper));
+    let (first, also) = live(Mode::Live).judge().unwrap_err();
+    let maximum_percent = amount("5");
+    assert_eq!(first, Refusal::DailyLoss { loss_percent: amount("6"), maximum_percent });
+    // 60 and the order of 100 are 44.4 % of 360.
+    assert_eq!(also.iter().map(Refusal::code).collect::<Vec<_>>(), [RefusalCode::AssetExposure]);
+    let (first, _) = live(Mode::Live).with(|s| s.account = None).judge().unwrap_err();
+    assert!(matches!(first, Refusal::CheckFailed { .. }), "what is not known refuses");
+}
+
+#[test]
+fn a_price_outside_the_band_of_its_side_is_refused_with_the_band() {
+    let band = PercentBand {
+        bid_up: Rate::from_percent(110),
+        bid_down: Rate::from_percent(90),
+        ask_up: Rate::from_percent(120),
+        ask_down: Rate::from_percent(95),
+        average_minutes: 5,
+    };
+    let banded = |s: Situation, price: i64| {
+        s.with(|s| {
+            (s.instrument.percent_band, s.reference) = (Some(band), Some(10_000));
+            s.intent.kind = limit(price, false);
+        })
+    };
+    passes("its lower end", &banded(good(), 9_000));
+    let [price, lowest, highest] = ["89.95", "90", "110"].map(amount);
+    let refusal = Refusal::PercentPrice { price, lowest, highest };
+    refused("under it", &banded(good(), 8_995), refusal);
+    passes("the other side's upper end", &banded(exit(), 12_000));
+    let [price, lowest, highest] = ["120.05", "95", "120"].map(amount);
+    let refusal = Refusal::PercentPrice { price, lowest, highest };
+    refused("over it", &banded(exit(), 12_005), refusal);
+    let unknown = banded(good(), 9_000).with(|s| s.reference = None);
+    assert!(matches!(unknown.judge().unwrap_err().0, Refusal::CheckFailed { .. }));
+    let market = good().with(|s| (s.instrument.percent_band, s.reference) = (Some(band), Some(1)));
+    let (first, _) = market.judge().unwrap_err();
+    assert!(matches!(first, Refusal::NotionalBelowMinimum { .. }), "valued at the reference");
 }
 
 #[test]

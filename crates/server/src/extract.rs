@@ -23,6 +23,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         require_json(request.headers())?;
         let bytes = read_body(request.into_body()).await?;
+        require_object(&bytes)?;
         parse(&bytes).map(Self)
     }
 }
@@ -44,6 +45,9 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for BodyOr<T> {
             return Ok(Self(T::default()));
         }
         // `null` is as good as nothing: the document calls the body optional.
+        if bytes.trim_ascii() != b"null" {
+            require_object(&bytes)?;
+        }
         parse::<Option<T>>(&bytes).map(|body| Self(body.unwrap_or_default()))
     }
 }
@@ -60,6 +64,15 @@ fn require_json(headers: &axum::http::HeaderMap) -> Result<(), Problem> {
     Err(problem.with("content_type", kind))
 }
 
+/// A list would be read as the fields in the order in which we happen to declare them.
+fn require_object(bytes: &[u8]) -> Result<(), Problem> {
+    if bytes.trim_ascii_start().first() != Some(&b'[') {
+        return Ok(());
+    }
+    let detail = "the body is a list; send an object with named fields";
+    Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "INVALID_BODY", detail))
+}
+
 /// The whole body, or 413 naming the limit.
 pub(crate) async fn read_body(body: axum::body::Body) -> Result<bytes::Bytes, Problem> {
     axum::body::to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
@@ -70,6 +83,7 @@ pub(crate) async fn read_body(body: axum::body::Body) -> Result<bytes::Bytes, Pr
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    crate::strict::check(bytes).map_err(|e| body_problem(&e))?;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value: Result<T, _> = serde_path_to_error::deserialize(&mut reader);
     let value = value.map_err(|e| body_problem(&e))?;
@@ -161,7 +175,7 @@ pub(crate) fn page_of<T>(
     id: impl Fn(&T) -> u64,
 ) -> Result<Page<T>, Problem> {
     let limit = query.limit()? as usize;
-    let after = query.after.as_deref().map(|text| {
+    let after = query.after.as_deref().filter(|text| !text.is_empty()).map(|text| {
         text.parse::<u64>().map_err(|_| {
             Problem::bad_request("INVALID_CURSOR", "after: take the `next` of the page before")
         })

@@ -24,6 +24,8 @@ mod routes;
 pub mod schema;
 mod serve;
 mod state;
+mod strict;
+mod watch;
 
 pub use auth::{
     Credential, Principal, Role,
@@ -35,3 +37,4 @@ pub use openapi::document;
 pub use problem::Problem;
 pub use serve::{router, serve};
 pub use state::{AppState, EmergencyLatch, ServerConfig};
+pub use watch::{Watch, WatchError};

@@ -72,6 +72,8 @@ pub struct AppState {
     pub strategies: Arc<serde_json::Value>,
     /// See [`EmergencyLatch`].
     pub emergency: Option<EmergencyLatch>,
+    /// Markets that no bot trades; without it they are not found.
+    pub watch: Option<Arc<dyn crate::watch::Watch>>,
     /// Digest of an admin's token that is in no store and ends with this process: for the command
     /// line of whoever owns the data directory.
     pub local_token: Option<storage::SecretHash>,
@@ -96,6 +98,7 @@ impl AppState {
             metrics: None,
             strategies: Arc::new(strategies()),
             emergency: None,
+            watch: None,
             local_token: None,
             passwords: Passwords::default(),
             logins: Arc::default(),

@@ -1,6 +1,6 @@
 //! What each exchange calls what it does.
 
-use domain::Exchange;
+use domain::{Exchange, Misfit};
 
 /// Why an exchange refuses or ends an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub enum Cause {
     NoValidBook,
     /// The instrument does not trade.
     MarketClosed,
+    /// The instrument takes only orders that rest.
+    PostOnlyMode,
     /// A post-only order would have taken.
     WouldTake,
     /// A market order found no more liquidity.
@@ -17,8 +19,10 @@ pub enum Cause {
     ImmediateRest,
     /// A fill-or-kill order that cannot be filled whole.
     NotAllAtOnce,
-    /// Price, lot or notional filter.
-    Filter,
+    /// It does not fit this filter.
+    Filter(Misfit),
+    /// The account has too many open orders here.
+    TooManyOrders,
     /// It would have traded against an order of the same account.
     SelfTrade,
 }
@@ -27,18 +31,54 @@ pub enum Cause {
 pub const fn code(exchange: Exchange, cause: Cause) -> &'static str {
     match (exchange, cause) {
         (_, Cause::NoValidBook) => "NO_VALID_BOOK",
-        (Exchange::Binance, Cause::MarketClosed | Cause::WouldTake) => "-2010",
-        (Exchange::Binance, Cause::Filter) => "-1013",
-        (Exchange::Binance, Cause::NoLiquidity) => "INSUFFICIENT_LIQUIDITY",
-        (Exchange::Binance, Cause::ImmediateRest) => "UNFILLED_IOC_QUANTITY_EXPIRED",
-        (Exchange::Binance, Cause::NotAllAtOnce) => "UNFILLED_FOK_ORDER_EXPIRED",
-        (Exchange::Binance, Cause::SelfTrade) => "EXPIRED_IN_MATCH",
-        (Exchange::Kucoin, Cause::MarketClosed) => "400600",
-        (Exchange::Kucoin, Cause::Filter) => "400100",
-        (Exchange::Kucoin, _) => "canceled",
-        (Exchange::Luno, Cause::MarketClosed) => "ErrMarketUnavailable",
-        (Exchange::Luno, Cause::Filter) => "ErrInvalidArguments",
-        (Exchange::Luno, Cause::NoLiquidity) => "ErrNotEnoughLiquidity",
-        (Exchange::Luno, _) => "ErrOrderCanceled",
+        (Exchange::Binance, cause) => binance(cause),
+        (Exchange::Kucoin, cause) => kucoin(cause),
+        (Exchange::Luno, cause) => luno(cause),
+    }
+}
+
+/// One number for all filters: its text names the filter.
+const fn binance(cause: Cause) -> &'static str {
+    match cause {
+        Cause::NoLiquidity => "INSUFFICIENT_LIQUIDITY",
+        Cause::ImmediateRest => "UNFILLED_IOC_QUANTITY_EXPIRED",
+        Cause::NotAllAtOnce => "UNFILLED_FOK_ORDER_EXPIRED",
+        Cause::SelfTrade => "EXPIRED_IN_MATCH",
+        Cause::Filter(_) | Cause::TooManyOrders => "-1013",
+        _ => "-2010",
+    }
+}
+
+const fn kucoin(cause: Cause) -> &'static str {
+    match cause {
+        Cause::MarketClosed | Cause::PostOnlyMode => "400600",
+        Cause::Filter(Misfit::PercentPrice) => "400370",
+        Cause::Filter(Misfit::NotionalTooLow) => "600100",
+        Cause::Filter(Misfit::QuantityTooLow | Misfit::QuantityTooHigh | Misfit::MarketLot) => {
+            "300000"
+        }
+        // Generic: what it means stands in its text.
+        Cause::Filter(_) | Cause::TooManyOrders => "400100",
+        _ => "canceled",
+    }
+}
+
+const fn luno(cause: Cause) -> &'static str {
+    match cause {
+        Cause::MarketClosed => "ErrMarketUnavailable",
+        Cause::PostOnlyMode => "ErrPostOnlyMode",
+        Cause::NoLiquidity => "ErrNotEnoughLiquidity",
+        Cause::Filter(misfit) => match misfit {
+            Misfit::PriceTooLow => "ErrPriceTooLow",
+            Misfit::PriceTooHigh | Misfit::PercentPrice => "ErrPriceTooHigh",
+            Misfit::PriceStep => "ErrPriceDenominationNotAllowed",
+            Misfit::QuantityTooLow => "ErrVolumeTooLow",
+            Misfit::QuantityTooHigh | Misfit::MarketLot => "ErrVolumeTooHigh",
+            Misfit::QuantityStep => "ErrVolumeDenominationNotAllowed",
+            Misfit::NotionalTooLow => "ErrInvalidCounterVolume",
+            Misfit::NotionalTooHigh => "ErrValueTooHigh",
+        },
+        Cause::TooManyOrders => "ErrLimitOutOfRange",
+        _ => "ErrOrderCanceled",
     }
 }

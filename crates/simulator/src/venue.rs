@@ -10,7 +10,7 @@ use domain::{
     Amount, CancelReason, DataGrade, Instrument, InstrumentStatus, Level, Liquidity, OrderId,
     OrderKind, Price, Quantity, Rate, RejectCode, Round, Side, Span, TimeInForce, Timestamp, Touch,
 };
-use market::Book;
+use market::{Average, Book};
 use risk::ApprovedOrder;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -27,6 +27,10 @@ pub struct MarketState<'a> {
     pub is_valid: bool,
     /// Grade of what is seen now.
     pub grade: DataGrade,
+    /// The last print, and the average that the percent band is relative to.
+    pub last_price: Option<Price>,
+    /// Kept where the exchange has such a band.
+    pub average: Option<&'a Average>,
     /// For polled books: when the present one was asked for. Orders execute on the first book
     /// requested after their arrival.
     pub requested_at: Option<Timestamp>,
@@ -192,6 +196,12 @@ impl Venue {
         self.taken.is_empty()
     }
 
+    /// Orders that rest here or are on their way: what counts against the exchange's limit.
+    pub fn live_count(&self) -> u32 {
+        let is_new = |(_, m): &&(Timestamp, Message)| matches!(m, Message::New(_));
+        self.open_count() + self.messages.iter().filter(is_new).count() as u32
+    }
+
     /// Orders that rest here.
     pub fn open_count(&self) -> u32 {
         self.bids.count() + self.asks.count()
@@ -271,11 +281,15 @@ impl Venue {
         let is_closed =
             !(may_take || post_only && market.instrument.status == InstrumentStatus::PostOnly);
         if is_closed {
-            return out.push(reject(Cause::MarketClosed));
+            let is_post_only = market.instrument.status == InstrumentStatus::PostOnly;
+            return out.push(reject(match is_post_only {
+                true => Cause::PostOnlyMode,
+                false => Cause::MarketClosed,
+            }));
         } else if !market.is_valid && (limit.is_none() || order.time_in_force != TimeInForce::Gtc) {
             return out.push(reject(Cause::NoValidBook));
-        } else if !self.passes_filters(&order, market) {
-            return out.push(reject(Cause::Filter));
+        } else if let Some(cause) = self.filtered(&order, at, market) {
+            return out.push(reject(cause));
         }
         let book_side = order.side.opposite();
         let worst = limit.or(order.worst_price);
@@ -382,18 +396,18 @@ impl Venue {
         }
     }
 
-    fn passes_filters(&self, order: &Incoming, market: &MarketState<'_>) -> bool {
+    /// The filters once more: they or the price may have changed on the way.
+    fn filtered(&self, order: &Incoming, at: Timestamp, market: &MarketState<'_>) -> Option<Cause> {
         let i = market.instrument;
-        let lot = order.quantity >= i.min_quantity
-            && order.quantity <= i.max_quantity
-            && i.on_lot(order.quantity) == order.quantity;
-        let OrderKind::Limit { price, .. } = order.kind else {
-            return lot && i.max_market_quantity.is_none_or(|max| order.quantity <= max);
-        };
-        let is_inside = i.min_price.is_none_or(|min| price >= min)
-            && i.max_price.is_none_or(|max| price <= max);
-        let tick = i.on_tick(price, Side::Buy) == price && price.0 > 0 && is_inside;
-        lot && tick && i.notional(price, order.quantity, Round::Up) >= i.min_notional
+        let is_limit = matches!(order.kind, OrderKind::Limit { .. });
+        if is_limit && i.max_open_orders.is_some_and(|max| self.open_count() >= max) {
+            return Some(Cause::TooManyOrders);
+        }
+        // Only where there is a band does the exchange keep a reference price.
+        let reference = i
+            .percent_band
+            .and_then(|_| market::reference(market.average, market.last_price, market.book, at));
+        i.misfit(order.side, order.kind, order.quantity, reference).map(Cause::Filter)
     }
 
     /// Prints alone make the market here: each one is new liquidity.

@@ -80,7 +80,7 @@ pub(crate) fn breaker(record: &BreakerRecord) -> Entry {
         bot_id: record.bot_id,
         at: record.at,
         action: EventKind::CircuitBreaker,
-        actor: BODYGUARD.into(),
+        actor: record.by.to_string(),
         detail: format!("{verb}: loss {loss} % of at most {maximum} %"),
     }
 }

@@ -3,7 +3,7 @@
 use crate::StoreError;
 use domain::{Amount, Timestamp};
 use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Connection, Row, ToSql};
+use rusqlite::{CachedStatement, Row, ToSql};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error as WordError, StrDeserializer};
@@ -11,23 +11,40 @@ use std::fmt::Display;
 use std::io::Write;
 use std::str::FromStr;
 
+/// What a row's texts are made with, kept from row to row.
+#[derive(Default)]
+pub(crate) struct Ink {
+    pub(crate) buffer: Vec<u8>,
+    /// Most rows of a batch are of the same moment, and name it twice.
+    stamp: (Timestamp, String),
+}
+
+impl Ink {
+    /// A moment's text.
+    pub(crate) fn stamp(&mut self, at: Timestamp) -> &str {
+        let (of, text) = &mut self.stamp;
+        if *of != at || text.is_empty() {
+            *of = at;
+            text.clear();
+            // Writing to a text cannot fail.
+            let _ = std::fmt::Write::write_fmt(text, format_args!("{at}"));
+        }
+        text
+    }
+}
+
 /// Binds the cells of one row in the order of its statement. The first error is kept and told by
 /// [`Bind::run`], so that a row reads as a list.
-pub(crate) struct Bind<'c, 'b> {
-    statement: CachedStatement<'c>,
+pub(crate) struct Bind<'a, 'c> {
+    statement: &'a mut CachedStatement<'c>,
     next: usize,
-    buffer: &'b mut Vec<u8>,
+    ink: &'a mut Ink,
     result: rusqlite::Result<()>,
 }
 
-impl<'c, 'b> Bind<'c, 'b> {
-    pub(crate) fn new(
-        connection: &'c Connection,
-        sql: &str,
-        buffer: &'b mut Vec<u8>,
-    ) -> rusqlite::Result<Self> {
-        let statement = connection.prepare_cached(sql)?;
-        Ok(Self { statement, next: 0, buffer, result: Ok(()) })
+impl<'a, 'c> Bind<'a, 'c> {
+    pub(crate) fn new(statement: &'a mut CachedStatement<'c>, ink: &'a mut Ink) -> Self {
+        Self { statement, next: 0, ink, result: Ok(()) }
     }
 
     /// Binds what SQLite knows as it is.
@@ -43,6 +60,16 @@ impl<'c, 'b> Bind<'c, 'b> {
     pub(crate) fn id(self, id: impl Into<u64>) -> Self {
         let bits = id.into() as i64;
         self.put(bits)
+    }
+
+    /// A moment.
+    pub(crate) fn time(mut self, at: Timestamp) -> Self {
+        self.next += 1;
+        if self.result.is_ok() {
+            let text = self.ink.stamp(at);
+            self.result = self.statement.raw_bind_parameter(self.next, text);
+        }
+        self
     }
 
     /// A value by its text.
@@ -84,11 +111,12 @@ impl<'c, 'b> Bind<'c, 'b> {
     fn written(mut self, write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Self {
         self.next += 1;
         if self.result.is_ok() {
-            self.buffer.clear();
-            self.result = write(self.buffer)
+            let buffer = &mut self.ink.buffer;
+            buffer.clear();
+            self.result = write(buffer)
                 .map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
                 .and_then(|()| {
-                    let text = std::str::from_utf8(self.buffer)?;
+                    let text = std::str::from_utf8(&self.ink.buffer)?;
                     self.statement.raw_bind_parameter(self.next, text)
                 });
         }
@@ -96,7 +124,7 @@ impl<'c, 'b> Bind<'c, 'b> {
     }
 
     /// Executes the statement; says how many rows changed.
-    pub(crate) fn run(mut self) -> rusqlite::Result<usize> {
+    pub(crate) fn run(self) -> rusqlite::Result<usize> {
         self.result?;
         self.statement.raw_execute()
     }

@@ -1,14 +1,17 @@
 //! Events: numbered and chained in the writer's transaction, told when it is durable.
 
-use crate::cells::{Bind, Cells};
+use crate::cells::Cells;
+use crate::facts::Rows;
+use crate::statements::Sql;
 use crate::{ReadPool, StoreError};
 use domain::{AccountId, EventKind, Timestamp};
-use engine::EventDraft;
+use engine::EventHead;
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
@@ -83,9 +86,6 @@ pub(crate) struct Streams {
     last_id: i64,
 }
 
-const INSERT: &str = "INSERT INTO events (id, account_id, seq, at, type, data, prev_hash, hash)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-
 impl Streams {
     /// Where the last process stopped; what retention removed is in the anchors.
     pub(crate) fn load(connection: &Connection) -> Result<Self, StoreError> {
@@ -110,33 +110,88 @@ impl Streams {
         Ok(Self { heads, last_id })
     }
 
-    /// Writes an event at the end of its stream.
+    /// Writes an event at the end of its stream; its id and its number there.
     pub(crate) fn append(
         &mut self,
-        connection: &Connection,
-        draft: EventDraft,
-        buffer: &mut Vec<u8>,
-    ) -> rusqlite::Result<EventRow> {
-        let EventDraft { account_id, kind, at, data } = draft;
-        let data = serde_json::value::to_raw_value(&data)
-            .map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+        rows: &mut Rows<'_, '_>,
+        event: EventHead,
+        data: &str,
+    ) -> rusqlite::Result<(i64, u64)> {
+        let EventHead { account_id, kind, at } = event;
         let head = self.heads.entry(account_id).or_default();
         let (id, seq) = (self.last_id + 1, head.seq + 1);
-        let at_text = at.to_string();
-        let hash = link(&head.hash, account_id, seq, [&at_text, kind.name(), data.get()]);
-        Bind::new(connection, INSERT, buffer)?
+        let fields = [rows.ink.stamp(at), kind.name(), data];
+        let hash = link(&head.hash, account_id, seq, fields);
+        rows.bind(Sql::Event)?
             .put(id)
             .put(account_id.map(|a| a.0))
             .id(seq)
-            .put(&at_text)
+            .time(at)
             .put(kind.name())
-            .put(data.get())
+            .put(data)
             .put(head.hash)
             .put(hash)
             .run()?;
         *head = Head { seq, hash };
         self.last_id = id;
-        Ok(EventRow { cursor: id.to_string(), seq, at, kind, account_id, data })
+        Ok((id, seq))
+    }
+}
+
+/// Events of one transaction: told when it is durable, and only then made into rows of their own,
+/// as mostly nobody listens.
+#[derive(Default)]
+pub(crate) struct Told {
+    text: String,
+    events: Vec<Noted>,
+}
+
+struct Noted {
+    event: EventHead,
+    id: i64,
+    seq: u64,
+    data: Range<usize>,
+}
+
+/// Text kept between transactions: what a hundred events need. A large one's memory goes back.
+const TEXT_KEPT_BYTES: usize = 64 << 10;
+
+impl Told {
+    /// Ready for the next transaction.
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.text.shrink_to(TEXT_KEPT_BYTES);
+        self.events.clear();
+    }
+
+    /// Stores an event.
+    pub(crate) fn write(
+        &mut self,
+        streams: &mut Streams,
+        rows: &mut Rows<'_, '_>,
+        event: EventHead,
+        data: &impl Serialize,
+    ) -> rusqlite::Result<()> {
+        let buffer = &mut rows.ink.buffer;
+        buffer.clear();
+        serde_json::to_writer(&mut *buffer, data)
+            .map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+        let start = self.text.len();
+        crate::json::sorted(std::str::from_utf8(buffer)?, &mut self.text);
+        let data = start..self.text.len();
+        let (id, seq) = streams.append(rows, event, &self.text[data.clone()])?;
+        self.events.push(Noted { event, id, seq, data });
+        Ok(())
+    }
+
+    /// The rows as their readers see them.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Arc<EventRow>> {
+        self.events.iter().map(|Noted { event, id, seq, data }| {
+            let EventHead { account_id, kind, at } = *event;
+            let data = RawValue::from_string(self.text[data.clone()].to_owned())
+                .expect("text of our own serialiser is JSON");
+            Arc::new(EventRow { cursor: id.to_string(), seq: *seq, at, kind, account_id, data })
+        })
     }
 }
 

@@ -17,11 +17,13 @@ mod events;
 mod facts;
 mod health;
 mod idempotency;
+mod json;
 mod lock;
 mod queue;
 mod read;
 mod retention;
 mod schema;
+mod statements;
 mod store;
 mod writer;
 

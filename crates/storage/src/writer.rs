@@ -1,14 +1,17 @@
 //! The one writer: takes what is queued, writes one transaction, syncs, and only then speaks.
 
+use crate::cells::Ink;
 use crate::control::{self, ControlAnswer, ControlError, ControlWrite};
-use crate::events::{EventRow, Streams};
+use crate::events::{EventRow, Streams, Told};
 use crate::facts::Rows;
 use crate::queue::{Ending, Queue};
 use crate::retention::{self, Retained};
+use crate::statements::Statements;
 use crate::{Batch, CommitHook, Health, StoreError};
 use domain::Timestamp;
-use engine::Output;
+use engine::{EventDraft, EventHead, Output};
 use rusqlite::{Connection, TransactionBehavior};
+use serde::Serialize;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -43,7 +46,7 @@ pub struct CommitInfo {
 struct Speech {
     last_ticket: u64,
     rows: usize,
-    events: Vec<Arc<EventRow>>,
+    told: Told,
     trades: Vec<Inserted>,
     answers: Vec<Box<dyn FnOnce() + Send>>,
 }
@@ -63,7 +66,8 @@ pub(crate) struct Writer {
     events: broadcast::Sender<Arc<EventRow>>,
     streams: Streams,
     last_posting: i64,
-    buffer: Vec<u8>,
+    ink: Ink,
+    told: Told,
 }
 
 impl Writer {
@@ -77,8 +81,19 @@ impl Writer {
         let streams = Streams::load(&connection)?;
         let last_posting =
             connection.query_row("SELECT ifnull(max(id), 0) FROM postings", [], |r| r.get(0))?;
-        let buffer = Vec::with_capacity(4_096);
-        Ok(Self { connection, queue, health, hook, durable, events, streams, last_posting, buffer })
+        let (ink, told) = Default::default();
+        Ok(Self {
+            connection,
+            queue,
+            health,
+            hook,
+            durable,
+            events,
+            streams,
+            last_posting,
+            ink,
+            told,
+        })
     }
 
     /// Works until the queue ends or a commit fails.
@@ -105,7 +120,7 @@ impl Writer {
             metrics::histogram!("amarktai_store_commit_seconds").record(started.elapsed());
             metrics::counter!("amarktai_store_rows_total").increment(speech.rows as u64);
             metrics::gauge!("amarktai_store_queue_rows").set(self.queue.rows() as f64);
-            self.speak(speech);
+            self.told = self.speak(speech);
         }
         // Leaves one file for whoever copies it; readers may prevent that, which harms nothing.
         let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -117,13 +132,14 @@ impl Writer {
 
     /// One transaction with everything in it, synced.
     fn commit(&mut self, jobs: Vec<Job>) -> Result<Speech, StoreError> {
-        let mut speech = Speech::default();
+        let mut speech = Speech { told: std::mem::take(&mut self.told), ..Speech::default() };
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut work = Work {
             rows: Rows {
                 connection: &transaction,
-                buffer: &mut self.buffer,
+                statements: Statements::new(&transaction),
+                ink: &mut self.ink,
                 last_posting: &mut self.last_posting,
             },
             streams: &mut self.streams,
@@ -145,15 +161,20 @@ impl Writer {
 
     /// Tickets first: the engine may go on while events are told. The watch before the waiting
     /// threads, so that who was woken finds itself in [`crate::Store::committed`].
-    fn speak(&self, speech: Speech) {
+    ///
+    /// Who subscribes from here on finds these events by cursor, as they are committed: only those
+    /// who already listen need them told. Gives the room of the events back.
+    fn speak(&self, speech: Speech) -> Told {
         self.durable.send_replace(speech.last_ticket);
         self.queue.settle(speech.last_ticket);
         for Inserted { id, profit } in &speech.trades {
             tracing::info!(trade_id = id, %profit, "Trade inserted: id={id}, profit={profit}");
         }
-        for event in speech.events {
-            // Nobody listens: not an error, they read it later by cursor.
-            let _ = self.events.send(event);
+        if self.events.receiver_count() > 0 {
+            for event in speech.told.rows() {
+                // Nobody listens any more: not an error, they read it later by cursor.
+                let _ = self.events.send(event);
+            }
         }
         for Inserted { id, .. } in &speech.trades {
             tracing::info!(trade_id = id, "Realtime event emitted: trade_id={id}");
@@ -161,6 +182,9 @@ impl Writer {
         for answer in speech.answers {
             answer();
         }
+        let mut told = speech.told;
+        told.clear();
+        told
     }
 }
 
@@ -183,8 +207,8 @@ impl Work<'_, '_> {
             Job::Control { ticket, write, reply } => {
                 self.speech.last_ticket = ticket;
                 let answer = control::perform(self.rows.connection, &write)?;
-                if let ControlWrite::Event(draft) = write {
-                    self.event(draft)?;
+                if let ControlWrite::Event(EventDraft { account_id, kind, at, data }) = write {
+                    self.event(EventHead { account_id, kind, at }, &data)?;
                 }
                 self.answer(reply, answer);
                 Ok(())
@@ -210,8 +234,8 @@ impl Work<'_, '_> {
         for output in &batch.outputs {
             self.rows.output(output)?;
             self.note(output);
-            if let Some(draft) = output.event() {
-                self.event(draft)?;
+            if let Some(event) = output.event() {
+                self.event(event, &output.data())?;
             }
         }
         self.states.extend(batch.states.into_iter().map(|row| (row.key, row.state)));
@@ -232,10 +256,9 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    fn event(&mut self, draft: engine::EventDraft) -> Result<(), StoreError> {
-        let event = self.streams.append(self.rows.connection, draft, self.rows.buffer)?;
-        self.speech.events.push(Arc::new(event));
-        Ok(())
+    fn event(&mut self, event: EventHead, data: &impl Serialize) -> Result<(), StoreError> {
+        let told = &mut self.speech.told;
+        Ok(told.write(self.streams, &mut self.rows, event, data)?)
     }
 
     fn note(&mut self, output: &Output) {

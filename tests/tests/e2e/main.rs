@@ -14,4 +14,5 @@ mod market;
 mod realtime;
 mod start_and_end;
 mod tape;
+mod watched;
 mod witness;

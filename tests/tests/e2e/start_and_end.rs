@@ -12,7 +12,7 @@ const END_TIME: Duration = Duration::from_secs(5);
 async fn signals_end_it_in_time_and_a_second_process_is_refused_by_name() {
     let sandbox = sandbox(3).await;
     let place = Place::new(config(&sandbox));
-    for (first, second) in [("TERM", "INT"), ("INT", "TERM"), ("INT", "INT")] {
+    for (first, second) in [("TERM", "INT"), ("HUP", "TERM"), ("INT", "INT")] {
         let mut product = place.start("run").await;
         let (code, _, log) = run_to_end(place.command("run"), PATIENCE);
         assert_ne!(code, Some(0), "{log}");
@@ -28,6 +28,16 @@ async fn signals_end_it_in_time_and_a_second_process_is_refused_by_name() {
             assert!(!place.data().join(file).exists(), "{file} is left behind");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_while_the_demo_fleet_is_made_ends_it_in_order() {
+    let place = Place::new("");
+    let mut product = place.start("demo").await;
+    product.signal("TERM");
+    let status = product.wait(END_TIME).expect("no end in time");
+    assert_eq!(status.code(), Some(0), "{}", product.log_text());
+    assert!(!place.data().join("server.addr").exists());
 }
 
 /// What is wrong with the store, and how it comes so.

@@ -84,6 +84,11 @@ pub enum BotsVerb {
         /// Its name or id
         bot: String,
     },
+    /// Let it open positions again after a risk stop; its equity peak starts anew
+    Rearm {
+        /// Its name or id
+        bot: String,
+    },
     /// Sell its position now
     Flatten {
         /// Its name or id
@@ -104,9 +109,9 @@ pub struct Creation {
     /// Unique in the account
     #[arg(long)]
     pub name: String,
-    /// binance, kucoin or luno
-    #[arg(long, value_parser = exchange)]
-    pub exchange: Exchange,
+    /// binance, kucoin or luno; a bot on another one is kept on hold
+    #[arg(long)]
+    pub exchange: String,
     /// BASE/QUOTE, as BTC/USDT
     #[arg(long)]
     pub symbol: Symbol,

@@ -12,6 +12,9 @@ const ANSWER_TIME: Duration = Duration::from_secs(35);
 /// Largest answer that is read: a page of 500 rows is below one of them.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// An order is sent so often at most: a connection that breaks twice will break again.
+const POST_TRIES: u32 = 2;
+
 /// A token and where it was found, for messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Token {
@@ -84,8 +87,25 @@ impl Api {
         self.call(self.request(Method::GET, path).query(query)).await
     }
 
-    /// Orders something.
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+    /// Orders something, once: sent again under the same key where the connection broke before the
+    /// answer, so that nobody has to guess whether it was carried out.
+    pub(crate) async fn post(&self, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let key = format!("{:032x}", rand::random::<u128>());
+        let mut tries = 1;
+        loop {
+            let request = self.request(Method::POST, path).header("idempotency-key", &key);
+            let request = with_body(request, body).timeout(ANSWER_TIME);
+            match request.send().await {
+                Ok(response) => return self.answer(response).await,
+                Err(e) if tries < POST_TRIES && is_broken(&e) => tries += 1,
+                Err(e) => return Err(self.unreachable(&e)),
+            }
+        }
+    }
+
+    /// Orders what is the same however often it is ordered, without a key: a key is stored first,
+    /// and the emergency stop does not wait for a store.
+    pub(crate) async fn post_at_once(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.call(self.request(Method::POST, path).json(body)).await
     }
 
@@ -102,6 +122,10 @@ impl Api {
     /// Sends a request and reads its answer; a problem is a failure.
     pub(crate) async fn call(&self, request: RequestBuilder) -> Result<Value, Failure> {
         let response = self.send(request.timeout(ANSWER_TIME)).await?;
+        self.answer(response).await
+    }
+
+    async fn answer(&self, response: Response) -> Result<Value, Failure> {
         let status = response.status();
         let json = self.body(response).await?;
         if status.is_success() { Ok(json) } else { Err(self.problem(status, &json)) }
@@ -152,6 +176,19 @@ impl Api {
     }
 }
 
+/// Was it sent, and broke off before the answer? Nobody listening and nobody answering in time are
+/// not mended by asking again.
+fn is_broken(error: &reqwest::Error) -> bool {
+    error.is_request() && !error.is_connect() && !error.is_timeout()
+}
+
+fn with_body(request: RequestBuilder, body: Option<&Value>) -> RequestBuilder {
+    match body {
+        Some(body) => request.json(body),
+        None => request,
+    }
+}
+
 /// The innermost reason: the outer ones only repeat the address.
 fn deepest(error: &dyn std::error::Error) -> String {
     let mut reason = error;
@@ -159,4 +196,42 @@ fn deepest(error: &dyn std::error::Error) -> String {
         reason = inner;
     }
     reason.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    /// Answers nothing at first, then an empty object; gives what was sent.
+    fn breaks_once(listener: TcpListener) -> Vec<String> {
+        let mut sent = Vec::new();
+        for is_broken in [true, false] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = vec![0; 4_096];
+            let read = stream.read(&mut request).unwrap();
+            sent.push(String::from_utf8_lossy(&request[..read]).to_lowercase());
+            if !is_broken {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+            }
+        }
+        sent
+    }
+
+    #[tokio::test]
+    async fn an_order_whose_answer_was_lost_is_sent_again_under_the_same_key() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = std::thread::spawn(move || breaks_once(listener));
+        let api = Api::new(address, None).unwrap();
+        assert_eq!(api.post("/api/bots/1/pause", None).await.unwrap(), serde_json::json!({}));
+        let sent = server.join().unwrap();
+        let key = |request: &String| {
+            let mut lines = request.lines();
+            lines.find(|line| line.starts_with("idempotency-key: ")).map(str::to_owned)
+        };
+        assert!(key(&sent[0]).is_some_and(|key| key.len() == 49), "{sent:?}");
+        assert_eq!(key(&sent[0]), key(&sent[1]));
+    }
 }

@@ -83,7 +83,7 @@ pub(crate) async fn bots(api: &Api, verb: &BotsVerb) -> Result<Answer, Failure> 
             let text = fields(&bot);
             Ok(Answer::new(bot, text))
         }
-        BotsVerb::Create(creation) => Ok(said(api.post("/api/bots", &body(creation)).await?)),
+        BotsVerb::Create(creation) => Ok(said(api.post("/api/bots", Some(&body(creation))).await?)),
         BotsVerb::Start { bot } => order(api, bot, "start", None).await,
         BotsVerb::Pause { bot } => order(api, bot, "pause", None).await,
         BotsVerb::Resume { bot } => order(api, bot, "resume", None).await,
@@ -95,6 +95,7 @@ pub(crate) async fn bots(api: &Api, verb: &BotsVerb) -> Result<Answer, Failure> 
             order(api, bot, "stop", Some(json!({ "positions": positions }))).await
         }
         BotsVerb::Retire { bot } => order(api, bot, "retire", None).await,
+        BotsVerb::Rearm { bot } => order(api, bot, "rearm", None).await,
         BotsVerb::Flatten { bot } => order(api, bot, "flatten", None).await,
         BotsVerb::Clone { bot, name } => {
             order(api, bot, "clone", Some(json!({ "name": name }))).await
@@ -104,12 +105,7 @@ pub(crate) async fn bots(api: &Api, verb: &BotsVerb) -> Result<Answer, Failure> 
 
 async fn order(api: &Api, bot: &str, what: &str, body: Option<Value>) -> Result<Answer, Failure> {
     let path = format!("/api/bots/{}/{what}", id_of(api, bot).await?);
-    let request = api.request(reqwest::Method::POST, &path);
-    let request = match &body {
-        Some(body) => request.json(body),
-        None => request,
-    };
-    api.call(request).await.map(said)
+    api.post(&path, body.as_ref()).await.map(said)
 }
 
 /// The bot as it is after an order.

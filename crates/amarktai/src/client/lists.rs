@@ -113,5 +113,5 @@ pub(crate) async fn wallet(api: &Api, verb: Option<&WalletVerb>) -> Result<Answe
 async fn moved(api: &Api, path: &str, money: &WalletMove) -> Result<serde_json::Value, Failure> {
     let WalletMove { exchange, currency, amount } = money;
     let body = json!({ "exchange": exchange, "currency": currency, "amount": amount });
-    api.post(path, &body).await
+    api.post(path, Some(&body)).await
 }

@@ -23,9 +23,10 @@ mod verify;
 
 use crate::cli::{self, Command};
 use crate::config::Config;
-use answer::Answer;
+use crate::data;
+pub(crate) use answer::Answer;
 use api::Api;
-use failure::Failure;
+pub(crate) use failure::Failure;
 use session::{Need, Session};
 use std::process::ExitCode;
 
@@ -48,6 +49,8 @@ async fn carry_out(command: &Command, config: &Config) -> Result<ExitCode, Failu
     let is_json = is_json(command);
     match command {
         Command::Sandbox(asked) => return sandbox::serve(asked).await,
+        Command::Data(asked) => return data::data(config, &asked.verb).await?.print(is_json),
+        Command::Record(asked) => return data::record(config, asked).await?.print(is_json),
         Command::Events(asked) if asked.follow => return follow::follow(config, asked).await,
         Command::SetupCode => return setup_code::setup_code(config)?.print(is_json),
         Command::Check { .. } => return check::check(config).await?.print(is_json),
@@ -96,6 +99,7 @@ fn is_json(command: &Command) -> bool {
     match command {
         Command::Why { client, .. } => client.json,
         Command::Check { json } | Command::Verify { json } => *json,
+        Command::Data(asked) => asked.json,
         Command::Bots(asked) => asked.client.json,
         Command::Trades(asked) => asked.client.json,
         Command::Orders(asked) => asked.client.json,
@@ -126,7 +130,7 @@ async fn ask(api: &Api, command: &Command, password: Option<String>) -> Result<A
 }
 
 /// Ends when somebody wants this process to: Ctrl-C, or what `kill` and service managers send.
-async fn ended() {
+pub(crate) async fn ended() {
     use tokio::signal::unix::{SignalKind, signal};
     let interrupted = tokio::signal::ctrl_c();
     match signal(SignalKind::terminate()) {

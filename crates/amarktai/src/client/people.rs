@@ -38,7 +38,7 @@ pub(crate) async fn users(
     let body = json!({
         "name": name, "role": word(*role), "account_id": account, "password": password,
     });
-    let user = api.post("/api/users", &body).await?;
+    let user = api.post("/api/users", Some(&body)).await?;
     let text = format!("{name} may sign in as {}\n", word(*role));
     Ok(Answer::new(user, text))
 }
@@ -50,7 +50,7 @@ pub(crate) async fn tokens(api: &Api, verb: Option<&TokensVerb>) -> Result<Answe
         Some(TokensVerb::Create { name, role, account }) => {
             let account = account_id(api, account.as_deref()).await?;
             let body = json!({ "name": name, "role": word(*role), "account_id": account });
-            let token = api.post("/api/tokens", &body).await?;
+            let token = api.post("/api/tokens", Some(&body)).await?;
             let secret = token["token"].as_str().unwrap_or_default();
             let role = word(*role);
             let text = format!("token {name:?} ({role}), shown only now: {secret}\n");

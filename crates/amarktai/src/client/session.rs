@@ -128,7 +128,7 @@ impl Session {
             let reporting_currency = config.account.reporting_currency;
             let main =
                 serde_json::json!({ "name": "main", "reporting_currency": reporting_currency });
-            self.api.post("/api/accounts", &main).await?;
+            self.api.post("/api/accounts", Some(&main)).await?;
         }
         Ok(())
     }

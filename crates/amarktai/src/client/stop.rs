@@ -30,7 +30,7 @@ pub(crate) async fn stop(api: &Api, asked: &Stop) -> Result<Answer, Failure> {
     if let Some(reason) = &asked.reason {
         body["reason"] = json!(reason);
     }
-    let state = api.post(&path, &body).await?;
+    let state = api.post_at_once(&path, &body).await?;
     let mut text = head(&state, whose);
     // It is on whatever follows: what cannot be described may not look like a stop that failed.
     text.push_str(&match stopped(api, asked.scope).await {

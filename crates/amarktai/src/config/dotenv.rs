@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 /// Reads every line; a line without form is noted without its text, which may hold a secret.
 pub(super) fn read(path: &str, text: &str, layers: &mut Layers) {
     let mut first = BTreeMap::new();
+    // Some editors begin a file with a mark that nobody sees.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (index, line) in text.lines().enumerate() {
         let line_number = index + 1;
         let origin = Origin::Dotenv { path: path.to_owned(), line: line_number };

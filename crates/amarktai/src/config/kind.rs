@@ -159,6 +159,19 @@ pub(super) fn address(secure: &'static str, unsecured: &'static str) -> Kind<Str
     })
 }
 
+/// An address without a path: what a browser names as the origin of our pages.
+pub(super) fn origin() -> Kind<String> {
+    let allowed =
+        "\"https://HOST\" without a path (plain \"http://…\" on loopback only)".to_owned();
+    let inner = address("https", "http");
+    Kind::new(allowed, quoted, move |raw| {
+        let text = (inner.parse)(raw)?;
+        let url = url::Url::parse(&text).ok()?;
+        // As browsers write it: lower case, without the default port.
+        (url.path() == "/").then(|| url.origin().ascii_serialization())
+    })
+}
+
 fn on_loopback(url: &url::Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),

@@ -31,7 +31,7 @@ impl Server {
             public_url: reader.optional(
                 "server.public_url",
                 "How browsers reach the server behind a proxy.",
-                &kind::address("https", "http"),
+                &kind::origin(),
             ),
             trusted_proxies: reader.value(
                 "server.trusted_proxies",

@@ -55,6 +55,7 @@ fn a_bad_value_in_the_file_is_refused_with_line_key_value_and_what_is_allowed() 
             "127.0.0.1:8000",
         ),
         ("server.public_url = \"http://a.b\"", ":1: server.public_url = ", "https://"),
+        ("server.public_url = \"https://a.b/x\"", ":1: server.public_url = ", "without a path"),
         ("server.trusted_proxies = [\"x\"]", ":1: server.trusted_proxies = [\"x\"] ", "IP addr"),
         ("server.trusted_proxies = [\"::1\", \"::1\"]", ":1: server.trusted_proxies", "each once"),
         ("storage.url = \"postgres://h/d\"", ":1: storage.url = \"postgres://h/d\" ", "not built"),
@@ -331,6 +332,12 @@ fn a_secret_is_shown_nowhere() {
     assert!(![text, json, format!("{config:?}")].concat().contains("hunter"));
     let bad = problems(&environment(&[("AMARKTAI_TOKEN", "hunter 4")]));
     assert!(bad[0].contains("AMARKTAI_TOKEN = *** is refused"), "{bad:?}");
+}
+
+#[test]
+fn a_public_address_is_kept_as_browsers_name_the_origin() {
+    let config = Config::load(&file("server.public_url = \"https://Bots.Example:443/\"")).unwrap();
+    assert_eq!(config.server.public_url.as_deref(), Some("https://bots.example"));
 }
 
 #[test]

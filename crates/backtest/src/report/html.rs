@@ -4,7 +4,7 @@ use super::chart::{Dot, Line, chart};
 use super::figures::{cents, headline};
 use super::page::Page;
 use super::{POINTS_MAX, Report, escape, months, thin};
-use crate::tape::Market;
+use crate::decoded::Market;
 use domain::{Amount, FillRecord, Liquidity, Side, Timestamp, Trade};
 use std::fmt::Write;
 
@@ -271,6 +271,6 @@ fn data(page: &mut Page, report: &Report<'_>) {
         ));
     }
     for gap in &report.data.gaps {
-        page.remark(&format!("gap: {} to {}, {} bars", gap.from, gap.to, gap.bars));
+        page.remark(&format!("gap: {} to {}", gap.from, gap.until));
     }
 }

@@ -13,8 +13,8 @@ pub use figures::{BuyAndHold, Data, Figures, headline};
 pub use html::html;
 pub use page::{Page, escape};
 
+use crate::decoded::Tape;
 use crate::run::Outcome;
-use crate::tape::Tape;
 use domain::{Amount, Timestamp};
 use serde_json::{Value, json};
 

@@ -17,8 +17,8 @@ pub use page::html;
 pub use sampler::Choice;
 pub use space::{Axis, Space, SpaceError};
 
+use crate::decoded::Tape;
 use crate::run::{Job, RunError, run};
-use crate::tape::Tape;
 use domain::{Amount, Timestamp};
 use sampler::Sampler;
 use serde::{Deserialize, Serialize};

@@ -87,7 +87,10 @@ impl Engine {
                 shard.retire(slot, actor, world, out);
                 Ok(Reply::Bot(id))
             }
-            Command::Rearm(_) if !holds.contains(Hold::RiskStop) => wrong("be re-armed"),
+            Command::Rearm(_) if !holds.contains(Hold::RiskStop) => {
+                let problem = "RISK_STOP does not hold it: nothing to re-arm".to_owned();
+                Err(CommandError::NotPossible { problem })
+            }
             Command::Rearm(_) => {
                 if shard.rearm(slot, actor, world, out) {
                     return Ok(Reply::Bot(id));

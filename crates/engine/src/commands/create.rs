@@ -38,6 +38,7 @@ impl Engine {
             exits: request.exits.unwrap_or_else(|| strategy::default_exits(&params)),
             managed: request.managed,
         };
+        check_exchange(&config.exchange)?;
         check_figures(&config)?;
         Ok(config)
     }
@@ -179,6 +180,18 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Longest name of an exchange that is not ours; such a bot waits until it is.
+const EXCHANGE_CHARS_MAX: usize = 32;
+
+fn check_exchange(name: &str) -> Result<(), CommandError> {
+    let is_word = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if name.is_empty() || name.len() > EXCHANGE_CHARS_MAX || !name.bytes().all(is_word) {
+        let shown: String = name.chars().take(EXCHANGE_CHARS_MAX).collect();
+        return Err(invalid("exchange", shown, "1 to 32 letters, digits, - _ ."));
+    }
+    Ok(())
 }
 
 pub(super) fn check_figures(config: &BotConfig) -> Result<(), CommandError> {

@@ -46,6 +46,8 @@ pub struct Tape {
     mid: i64,
     bids: BTreeMap<i64, i64>,
     asks: BTreeMap<i64, i64>,
+    /// How much of it is told; the market itself is the same.
+    pub grade: DataGrade,
 }
 
 impl Tape {
@@ -57,6 +59,7 @@ impl Tape {
             walk: walk.clone(),
             bids: BTreeMap::new(),
             asks: BTreeMap::new(),
+            grade: DataGrade::L2Trades,
         }
     }
 
@@ -66,7 +69,18 @@ impl Tape {
         let side = |levels: &BTreeMap<i64, i64>| -> Vec<_> {
             levels.iter().map(|(p, q)| (*p, *q)).collect()
         };
-        self.feed.book(rig, &side(&self.bids), &side(&self.asks));
+        let state = FeedState::Fresh;
+        rig.market(self.feed.id, MarketEvent::Feed { state, grade: self.grade });
+        match self.grade {
+            DataGrade::L2Trades => {
+                self.feed.depth(rig, true, &side(&self.bids), &side(&self.asks));
+            }
+            DataGrade::L1Trades => {
+                let (bid, ask) = self.touch();
+                self.feed.touch(rig, bid, ask);
+            }
+            _ => {}
+        }
     }
 
     fn shape(&mut self) {
@@ -94,9 +108,13 @@ impl Tape {
         self.mid = (self.mid + self.dice.below(2 * stride + 1) - stride).max(10_000);
         let (bids, asks) = (self.bids.clone(), self.asks.clone());
         self.shape();
-        if self.dice.below(3) == 0 {
+        let has_touch = self.dice.below(3) == 0;
+        if (has_touch && self.grade == DataGrade::L2Trades) || self.grade == DataGrade::L1Trades {
             let (bid, ask) = self.touch();
             self.feed.touch(rig, bid, ask);
+        }
+        if self.grade != DataGrade::L2Trades {
+            return;
         }
         let changes = |old: &BTreeMap<i64, i64>, new: &BTreeMap<i64, i64>| -> Vec<(i64, i64)> {
             let gone = old.keys().filter(|p| !new.contains_key(p)).map(|p| (*p, 0));

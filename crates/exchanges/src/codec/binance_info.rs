@@ -55,6 +55,7 @@ struct Filter<'a> {
     ask_multiplier_up: Option<&'a str>,
     ask_multiplier_down: Option<&'a str>,
     max_num_orders: Option<u32>,
+    avg_price_mins: Option<u32>,
 }
 
 /// Decodes `/api/v3/exchangeInfo`.
@@ -185,6 +186,8 @@ fn percent_band(wire: &WireSymbol<'_>) -> Result<Option<PercentBand>, DecodeErro
             bid_down: rate(sides[1])?,
             ask_up: rate(sides[2])?,
             ask_down: rate(sides[3])?,
+            // An hour is far more than any symbol has; it bounds what is kept.
+            average_minutes: f.avg_price_mins.unwrap_or(5).min(60) as u8,
         }));
     }
     Ok(None)

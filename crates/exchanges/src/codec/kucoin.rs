@@ -408,7 +408,14 @@ fn percent_band(wire: &WireSymbol<'_>) -> Result<Option<PercentBand>, DecodeErro
         return Ok(None);
     }
     let (up, down) = (Rate(Rate::ONE.0 + rate.0), Rate(Rate::ONE.0 - rate.0));
-    Ok(Some(PercentBand { bid_up: up, bid_down: down, ask_up: up, ask_down: down }))
+    // No document says relative to what: the last price is what its pages show.
+    Ok(Some(PercentBand {
+        bid_up: up,
+        bid_down: down,
+        ask_up: up,
+        ask_down: down,
+        average_minutes: 0,
+    }))
 }
 
 /// Class A 0.1 %, B 0.2 %, C 0.3 %, times the symbol's own coefficients; zero is free.
@@ -422,18 +429,21 @@ fn fees(wire: &WireSymbol<'_>) -> Result<FeeSchedule, DecodeError> {
         let rate = factor.times(base, Round::Up).to_scaled(9, Round::Up).map(Rate);
         rate.ok_or_else(|| refused(&wire.symbol, "feeCoefficient", text, "too large"))
     };
+    let class = ["A", "B", "C"][category as usize - 1];
+    let quote = wire.quote_currency.as_ref();
+    let charged = wire.fee_currency.as_deref().unwrap_or(quote);
+    // A third currency would need a wallet of its own: the same value is charged in quote, said so.
+    let is_third = charged != quote && charged != wire.base_currency;
+    let instead =
+        if is_third { format!(" (here: the same value in {quote})") } else { String::new() };
     Ok(FeeSchedule {
         maker: rate(wire.maker_fee_coefficient)?,
         taker: rate(wire.taker_fee_coefficient)?,
-        // `feeCurrency` is the quote on both sides nearly everywhere. Where it names a third
-        // currency we charge the same value in quote.
-        in_received: false,
+        // `feeCurrency` is the quote nearly everywhere. Where it is the base, a buy receives less,
+        // as on Binance.
+        in_received: charged == wire.base_currency,
         places: places(wire.quote_increment.unwrap_or("0.00000001")).max(8),
-        source: format!(
-            "KuCoin class {} VIP 0, charged in {}, 2026-11-22",
-            ["A", "B", "C"][category as usize - 1],
-            wire.fee_currency.as_deref().unwrap_or(&wire.quote_currency),
-        ),
+        source: format!("KuCoin class {class} VIP 0, charged in {charged}{instead}, 2026-11-22"),
     })
 }
 

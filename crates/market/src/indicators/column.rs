@@ -37,7 +37,16 @@ impl<R: Step> Column<R> {
         self.rows.len() as u32 - 1
     }
 
+    /// Mostly nobody asked for this kind: no call then.
+    #[inline]
     pub(super) fn update(&mut self, bar: &Bar) {
+        if !self.rows.is_empty() {
+            self.update_all(bar);
+        }
+    }
+
+    #[inline(never)]
+    fn update_all(&mut self, bar: &Bar) {
         for row in 0..self.rows.len() {
             self.update_row(row, bar);
         }

@@ -43,6 +43,7 @@ impl EmaColumn {
         row
     }
 
+    #[inline]
     pub(super) fn update(&mut self, bar: &Bar) {
         let close = figure(bar.close);
         let rows = self.values.iter_mut().zip(&mut self.previous).zip(&self.weights);

@@ -188,12 +188,60 @@ fn me_json(state: &AppState, who: &Principal) -> Value {
     })
 }
 
-/// 1 to 64 characters, none of them a control character.
+/// What a name may be.
+const NAME_ALLOWED: &str = "1 to 64 visible characters, no space at either end";
+
+/// A name that a person can read, and that looks like itself in a log or a terminal.
 pub(crate) fn check_name(name: &str) -> Result<(), Problem> {
     let is_long = name.chars().count() > NAME_CHARS_MAX;
-    if name.trim().is_empty() || is_long || name.chars().any(char::is_control) {
+    let is_trimmed = name.trim() == name;
+    let is_seen = name.chars().any(|c| !c.is_whitespace() && !JOINERS.contains(&c));
+    if is_long || !is_trimmed || !is_seen || name.chars().any(is_hidden) {
         let shown: String = name.chars().take(NAME_CHARS_MAX).collect();
-        return Err(Problem::invalid_field("name", shown, "1 to 64 printable characters"));
+        return Err(Problem::invalid_field("name", shown, NAME_ALLOWED));
     }
     Ok(())
+}
+
+/// Some scripts and emoji need them between others.
+const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
+
+/// Control characters, those without width, and those that turn the direction of what follows: two
+/// names would look the same, or a name like something else.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_what_it_looks_like() {
+        let long = "é".repeat(64);
+        for fine in ["a", "a b", "日本", "../../etc", "<b>", "👩\u{200d}🚀", long.as_str()] {
+            assert!(check_name(fine).is_ok(), "{fine:?}");
+        }
+        let longer = "é".repeat(65);
+        for refused in [
+            "",
+            " ",
+            " a",
+            "a ",
+            "a\nb",
+            "\0",
+            "\u{202e}live",
+            "\u{200b}",
+            "a\u{feff}",
+            "\u{200d}",
+            longer.as_str(),
+        ] {
+            let problem = check_name(refused).unwrap_err();
+            assert_eq!(problem.to_json()["field"], "name", "{refused:?}");
+        }
+    }
 }

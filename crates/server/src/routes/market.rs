@@ -5,10 +5,13 @@ use crate::extract::{Path, Query};
 use crate::problem::Problem;
 use crate::schema;
 use crate::state::AppState;
+use crate::watch::{Watch, WatchError};
 use axum::Json;
 use axum::extract::State;
 use domain::{Exchange, Symbol, Timeframe};
+use engine::Engine;
 use engine::view::{BarView, BookView, MarketView};
+use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -66,6 +69,25 @@ fn within(name: &str, value: Option<usize>, or: usize, max: usize) -> Result<usi
     Err(Problem::bad_request("INVALID_QUERY", detail).with("field", name))
 }
 
+/// From the core, if it knows the market, else from who watches those that no bot trades.
+async fn seen<T: Send + 'static>(
+    state: &AppState,
+    ask: impl Fn(&Engine) -> Option<T> + Clone + Send + 'static,
+    watch: impl for<'w> Fn(&'w dyn Watch) -> BoxFuture<'w, Result<T, WatchError>>,
+) -> Result<T, Problem> {
+    let known = state.core.query(ask.clone()).await?;
+    let (None, Some(watcher)) = (&known, &state.watch) else {
+        return known.ok_or_else(|| Problem::not_found("market"));
+    };
+    match watch(watcher.as_ref()).await {
+        // A bot came meanwhile.
+        Err(WatchError::Taken) => {
+            state.core.query(ask).await?.ok_or_else(|| Problem::not_found("market"))
+        }
+        found => Ok(found?),
+    }
+}
+
 /// All instruments that the core knows, with quote, age and grade.
 #[utoipa::path(get, path = "/api/markets", tag = "markets",
     responses((status = 200, body = Vec<schema::Market>)))]
@@ -73,7 +95,7 @@ async fn markets(State(state): State<AppState>) -> Result<Json<Vec<MarketView>>,
     Ok(Json(state.core.query(|engine| engine.markets()).await?))
 }
 
-/// One instrument; the pair is written `BTC-USDT`.
+/// One instrument, subscribed while somebody asks; the pair is written `BTC-USDT`.
 #[utoipa::path(get, path = "/api/markets/{exchange}/{pair}", tag = "markets",
     params(("exchange" = String, Path), ("pair" = String, Path, example = "BTC-USDT")),
     responses((status = 200, body = schema::Market)))]
@@ -82,8 +104,8 @@ async fn market(
     Path((exchange, pair)): Path<(String, String)>,
 ) -> Result<Json<MarketView>, Problem> {
     let (exchange, symbol) = instrument(&exchange, &pair)?;
-    let market = state.core.query(move |engine| engine.market(exchange, symbol)).await?;
-    market.map(Json).ok_or_else(|| Problem::not_found("market"))
+    let ask = move |engine: &Engine| engine.market(exchange, symbol);
+    seen(&state, ask, |watch| watch.market(exchange, symbol)).await.map(Json)
 }
 
 /// Its order book.
@@ -97,8 +119,8 @@ async fn book(
 ) -> Result<Json<BookView>, Problem> {
     let (exchange, symbol) = instrument(&exchange, &pair)?;
     let depth = within("depth", query.depth, 20, DEPTH_MAX)?;
-    let book = state.core.query(move |engine| engine.book(exchange, symbol, depth)).await?;
-    book.map(Json).ok_or_else(|| Problem::not_found("market"))
+    let ask = move |engine: &Engine| engine.book(exchange, symbol, depth);
+    seen(&state, ask, |watch| watch.book(exchange, symbol, depth)).await.map(Json)
 }
 
 /// Its closed bars, oldest first.
@@ -113,8 +135,8 @@ async fn bars(
     let (exchange, symbol) = instrument(&exchange, &pair)?;
     let limit = within("limit", query.limit, 200, BARS_MAX)?;
     let timeframe = query.timeframe.unwrap_or(Timeframe::M1);
-    let ask = move |engine: &engine::Engine| engine.bars(exchange, symbol, timeframe, limit);
-    state.core.query(ask).await?.map(Json).ok_or_else(|| Problem::not_found("market"))
+    let ask = move |engine: &Engine| engine.bars(exchange, symbol, timeframe, limit);
+    seen(&state, ask, |watch| watch.bars(exchange, symbol, timeframe, limit)).await.map(Json)
 }
 
 /// Kinds of strategies with their parameters: type, range, default, description.

@@ -215,12 +215,19 @@ async fn new_season(
     responses((status = 200, body = schema::Bodyguard)))]
 async fn bodyguard(State(state): State<AppState>, scope: Scope) -> Result<Json<Value>, Problem> {
     let account = scope.account;
-    let ask =
-        move |engine: &engine::Engine| (engine.bots(Some(account)), engine.policy(Some(account)).1);
-    let (bots, policy) = state.core.query(ask).await?;
+    let ask = move |engine: &engine::Engine| {
+        let policy = engine.policy(Some(account)).1;
+        (engine.bots(Some(account)), policy, engine.breakers(account))
+    };
+    let (bots, policy, breakers) = state.core.query(ask).await?;
     let bots: Vec<Value> = bots.iter().map(|bot| guarded(bot, &policy)).collect();
     let enabled = state.config.flags.get("ENABLE_BODYGUARD").cloned().unwrap_or(Value::Null);
-    Ok(Json(json!({ "account_id": account, "enabled": enabled, "bots": bots })))
+    Ok(Json(json!({
+        "account_id": account,
+        "enabled": enabled,
+        "breakers": breakers,
+        "bots": bots,
+    })))
 }
 
 fn guarded(bot: &BotView, policy: &Policy) -> Value {

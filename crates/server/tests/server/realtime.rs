@@ -17,7 +17,7 @@ fn alert(account: u32, bot: u32, text: &str) -> Output {
     let at = Timestamp::EPOCH;
     Output::Alert {
         account_id: AccountId(account),
-        bot_id: BotId(bot),
+        bot_id: Some(BotId(bot)),
         alert: Alert::Unguarded { since: at, reason: text.to_owned() },
         at,
     }

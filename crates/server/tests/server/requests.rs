@@ -58,6 +58,55 @@ async fn whatever_cannot_be_understood_is_a_problem() {
 }
 
 #[tokio::test]
+async fn a_body_says_each_thing_once_and_by_its_name() {
+    let server = Server::start().await;
+    let refused = async |path: &str, body: &str| {
+        let request = server.ask(Method::POST, path, Some(&server.trader));
+        let request = request.header("content-type", "application/json").body(body.to_owned());
+        let response = request.send().await.unwrap();
+        problem(response, StatusCode::UNPROCESSABLE_ENTITY, "INVALID_BODY").await
+    };
+    // Read as a struct, a list would be its fields in our order of declaration: money would move.
+    refused("/api/wallets/deposits", r#"["luno","ZAR","1"]"#).await;
+    refused("/api/bots/1/stop", r#"["sell"]"#).await;
+    let twice = r#"{"name":"one","exchange":"luno","symbol":"BTC/ZAR","capital":"1000",
+        "strategy":{"kind":"ema_cross","params":{"fast":3,"fast":4}}}"#;
+    assert_eq!(refused("/api/bots", twice).await["field"], "strategy.params");
+    let rounded = r#"{"exchange":"luno","currency":"ZAR","amount":123456789012.123456}"#;
+    assert_eq!(refused("/api/wallets/deposits", rounded).await["field"], "amount");
+    assert_eq!(server.commands(), 0);
+    assert_eq!(server.get("/api/bots?after=", Some(&server.trader)).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_bot_of_a_name_that_is_no_exchange_is_refused_and_of_a_foreign_one_kept() {
+    let server = Server::start().await;
+    let account = json!({ "name": "main" });
+    server.post("/api/accounts", Some(&server.admin), &account).await;
+    for (exchange, status) in
+        [("", 422), ("two words", 422), (&*"x".repeat(33), 422), ("kraken", 201), (" Luno ", 409)]
+    {
+        let mut body = bot();
+        body["exchange"] = exchange.into();
+        let response = server.post("/api/bots", Some(&server.trader), &body).await;
+        assert_eq!(response.status(), status, "{exchange:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_emergency_stop_claims_no_key_in_the_store() {
+    let server = Server::start().await;
+    server.post("/api/accounts", Some(&server.admin), &json!({ "name": "main" })).await;
+    let before = server.commands();
+    for _ in 0..2 {
+        let stop = server.ask(Method::POST, "/api/emergency-stop", Some(&server.trader));
+        let stop = stop.header("idempotency-key", "again").json(&json!({}));
+        assert_eq!(stop.send().await.unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(server.commands(), before + 2, "each pull reached the core");
+}
+
+#[tokio::test]
 async fn a_refused_command_tells_its_figures() {
     let server = Server::start().await;
     server.answer(|_| {

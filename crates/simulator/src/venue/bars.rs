@@ -150,7 +150,7 @@ impl Venue {
         out: &mut Vec<SimEvent>,
     ) {
         let order = Incoming::of(order, domain::Span::ZERO);
-        if let Some(cause) = self.barred(&order, market) {
+        if let Some(cause) = self.barred(&order, now, market) {
             let code = code(market.instrument.exchange, cause).into();
             return out.push(SimEvent::Rejected(order.id, code, now));
         }
@@ -161,14 +161,14 @@ impl Venue {
         }
     }
 
-    fn barred(&self, order: &Incoming, market: &MarketState<'_>) -> Option<Cause> {
+    fn barred(&self, order: &Incoming, at: Timestamp, market: &MarketState<'_>) -> Option<Cause> {
         let is_post_only = matches!(order.kind, OrderKind::Limit { post_only: true, .. });
         match market.instrument.status {
             InstrumentStatus::Trading => {}
             InstrumentStatus::PostOnly if is_post_only => {}
             _ => return Some(Cause::MarketClosed),
         }
-        (!self.passes_filters(order, market)).then_some(Cause::Filter)
+        self.filtered(order, at, market)
     }
 
     fn at_open(
@@ -180,7 +180,7 @@ impl Venue {
         out: &mut Vec<SimEvent>,
     ) {
         let exchange = market.instrument.exchange;
-        if let Some(cause) = self.barred(&order, market) {
+        if let Some(cause) = self.barred(&order, due, market) {
             return out.push(SimEvent::Rejected(order.id, code(exchange, cause).into(), due));
         }
         let at = bar.bar.open_at;

@@ -57,6 +57,8 @@ pub struct Bench {
     pub now: Timestamp,
     pub events: Vec<SimEvent>,
     pub grade: DataGrade,
+    pub last_price: Option<Price>,
+    pub average: Option<market::Average>,
     update_id: u64,
     print_id: u64,
     seq: u32,
@@ -101,6 +103,8 @@ impl Bench {
             now: Timestamp(1_000_000_000_000),
             events: vec![],
             grade: DataGrade::L2Trades,
+            last_price: None,
+            average: None,
             update_id: 0,
             print_id: 0,
             seq: 0,
@@ -119,6 +123,8 @@ impl Bench {
             book: &self.book,
             is_valid: self.feed.is_fresh() && self.book.is_two_sided() && !self.book.is_crossed(),
             grade: self.grade,
+            last_price: self.last_price,
+            average: self.average.as_ref(),
             requested_at: None,
             clock_upper: Span::ZERO,
         }
@@ -181,6 +187,10 @@ impl Bench {
             entries_today: 0,
             daily_loss_percent: Some(Amount::ZERO),
             edge_bp: None,
+            reference: None,
+            breaker: None,
+            rate_unknown: None,
+            account: None,
         };
         let approved = risk::check(intent, &snapshot).unwrap_or_else(|r| panic!("{r:?}"));
         (id, approved)

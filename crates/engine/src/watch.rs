@@ -1,0 +1,406 @@
+//! What watches over a whole account and over the fleet: the day's loss with its circuit breaker,
+//! shares of exposure, currencies without a rate.
+//!
+//! Worked out in the supervision pass, which looks at every bot anyway: a trade costs nothing more.
+
+use crate::output::{BreakerRecord, Output};
+use crate::shard::{Shard, World};
+use crate::view::BreakerView;
+use domain::{
+    Actor, Alert, Amount, CancelReason, Currency, Exchange, Lifecycle, Mode, OrderPurpose, Round,
+    Timestamp,
+};
+use risk::Exposure;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use std::collections::BTreeSet;
+
+/// A warning is told again only after its figure fell below this share of its limit.
+const CLEARED_BELOW: (i64, i64) = (9, 10);
+
+/// Opening equity and loss of the day in one currency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DaySum {
+    pub(crate) opening: Amount,
+    pub(crate) loss: Amount,
+}
+
+/// Such sums by currency; an account has few.
+pub(crate) type DaySums = SmallVec<[(Currency, DaySum); 2]>;
+
+fn add(sums: &mut DaySums, currency: Currency, opening: Amount, loss: Amount) {
+    match sums.iter_mut().find(|(c, _)| *c == currency) {
+        Some((_, sum)) => (sum.opening, sum.loss) = (sum.opening + opening, sum.loss + loss),
+        None => sums.push((currency, DaySum { opening, loss })),
+    }
+}
+
+/// A circuit breaker of an account or of the fleet that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tripped {
+    pub(crate) loss_percent: Amount,
+    pub(crate) maximum_percent: Amount,
+}
+
+/// What a person was warned of and would not hear twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Warned {
+    Asset(Currency),
+    Exchange(Exchange),
+    DailyLoss,
+}
+
+/// The UTC day of an account or of the fleet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WatchDay {
+    pub(crate) start: Timestamp,
+    /// What bots that were archived today opened with and lost.
+    gone: DaySums,
+    /// Loss up to which a breaker was closed by hand: it trips again this much lower.
+    forgiven_percent: Amount,
+    pub(crate) breaker: Option<Tripped>,
+}
+
+impl WatchDay {
+    /// Begins a new day; says whether that closed the breaker.
+    fn begin(&mut self, start: Timestamp) -> Option<Tripped> {
+        let before = std::mem::replace(self, Self { start, ..Self::default() });
+        before.breaker
+    }
+
+    /// Trips the breaker where the loss is over its limit.
+    fn judge(&mut self, loss_percent: Amount, maximum_percent: Amount) -> Option<Tripped> {
+        if self.breaker.is_some() || loss_percent - self.forgiven_percent < maximum_percent {
+            return None;
+        }
+        self.breaker = Some(Tripped { loss_percent, maximum_percent });
+        self.breaker
+    }
+
+    /// A person closes the breaker: what was lost so far is known to them.
+    pub(crate) fn close(&mut self) -> Option<Tripped> {
+        let tripped = self.breaker.take()?;
+        self.forgiven_percent = tripped.loss_percent;
+        Some(tripped)
+    }
+}
+
+/// Sums of an account, added up while its bots are looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    sums: DaySums,
+    open: SmallVec<[(Currency, Exchange, Currency, Amount); 8]>,
+}
+
+/// A breaker of no single bot, as it is told.
+pub(crate) fn breaker_record(
+    account_id: Option<domain::AccountId>,
+    tripped: Tripped,
+    is_open: bool,
+    by: &Actor,
+    at: Timestamp,
+) -> Output {
+    let Tripped { loss_percent, maximum_percent } = tripped;
+    let (bot_id, tripped, by) = (None, is_open, by.clone());
+    Output::Breaker(BreakerRecord {
+        account_id,
+        bot_id,
+        tripped,
+        loss_percent,
+        maximum_percent,
+        by,
+        at,
+    })
+}
+
+pub(crate) fn breaker_actor() -> Actor {
+    Actor::Rule("circuit breaker".into())
+}
+
+/// The sums in one currency: as they are where there is but one, else in `into`.
+///
+/// # Errors
+/// The currency that has no rate, or one too old for limits.
+pub(crate) fn total(
+    sums: &DaySums,
+    into: Currency,
+    age_max_s: u32,
+    world: &World<'_>,
+) -> Result<DaySum, Currency> {
+    if let [(_, only)] = sums.as_slice() {
+        return Ok(*only);
+    }
+    let mut total = DaySum::default();
+    for (currency, sum) in sums {
+        let rate = world.markets.limit_rate(*currency, into, world.now, age_max_s);
+        let in_it = |a: Amount| a.product(rate?, Round::Down);
+        let (opening, loss) = in_it(sum.opening).zip(in_it(sum.loss)).ok_or(*currency)?;
+        (total.opening, total.loss) = (total.opening + opening, total.loss + loss);
+    }
+    Ok(total)
+}
+
+/// Loss over opening, in percent.
+pub(crate) fn percent(sum: DaySum) -> Amount {
+    crate::shard::loss_percent(sum.opening, sum.opening - sum.loss)
+}
+
+impl Shard {
+    /// Adds a bot to the account's sums.
+    pub(crate) fn tally(&mut self, slot: usize, tally: &mut Tally, world: &World<'_>) {
+        let bot = &self.bots[slot];
+        if bot.needs_capital || bot.record.mode != Mode::Paper {
+            return;
+        }
+        let (quote, opening) = (bot.books.symbol.quote, bot.day.opening_equity);
+        let is_today = bot.day.start == world.now.day();
+        if bot.books.position.is_zero() && bot.open.is_empty() {
+            let loss = if is_today { opening - bot.books.cash } else { Amount::ZERO };
+            return add(&mut tally.sums, quote, opening, loss);
+        }
+        // Without a fresh price the last known mark counts, before the first one the cost.
+        let known = self.equity(slot, world);
+        let bot = &mut self.bots[slot];
+        bot.marked = known.or(bot.marked);
+        let equity = bot.marked.unwrap_or(bot.books.cash + bot.books.position_cost);
+        let loss = if is_today { opening - equity } else { Amount::ZERO };
+        add(&mut tally.sums, quote, opening, loss);
+        let entries = bot.open.iter().filter(|o| o.purpose == OrderPurpose::Entry);
+        let value = equity - bot.books.cash + entries.map(|o| o.hold).sum();
+        tally.open.push((bot.books.symbol.base, bot.books.exchange, quote, value));
+    }
+
+    /// A bot is archived: what it lost today stays lost today.
+    pub(crate) fn keep_loss(&mut self, slot: usize, world: &World<'_>) {
+        let bot = &self.bots[slot];
+        if bot.day.start != world.now.day() || bot.needs_capital {
+            return;
+        }
+        let opening = bot.day.opening_equity;
+        let (quote, loss) = (bot.books.symbol.quote, opening - bot.books.cash);
+        if self.watch.start == bot.day.start {
+            add(&mut self.watch.gone, quote, opening, loss);
+            self.is_dirty = true;
+        }
+    }
+
+    /// Judges the account's day and its shares; what is new is told.
+    pub(crate) fn watch_account(&mut self, tally: Tally, world: &World<'_>, out: &mut Vec<Output>) {
+        let today = world.now.day();
+        if self.watch.start != today {
+            if let Some(tripped) = self.watch.begin(today) {
+                let (id, by) = (Some(self.record.id), breaker_actor());
+                out.push(breaker_record(id, tripped, false, &by, world.now));
+            }
+            self.warned.remove(&Warned::DailyLoss);
+            self.is_dirty = true;
+        }
+        let mut sums = tally.sums;
+        for (currency, sum) in &self.watch.gone {
+            add(&mut sums, *currency, sum.opening, sum.loss);
+        }
+        self.sums = sums;
+        let policy = self.policy(world).1;
+        let reporting = self.record.reporting_currency;
+        let age_max_s = policy.rate_age_max_s;
+        let exposure = exposure(&tally.open, reporting, age_max_s, world);
+        let maximum = policy.daily_loss_max_percent;
+        if let Ok(sum) = total(&self.sums, reporting, age_max_s, world) {
+            let (loss, breaker) = (percent(sum), policy.breaker_account_day_percent);
+            let alert = Alert::DailyLoss { loss_percent: loss };
+            self.warn(Warned::DailyLoss, Some(loss), maximum, alert, world, out);
+            self.judge_day(loss, breaker, world, out);
+        }
+        if let Some(exposure) = exposure {
+            self.warn_of_shares(&exposure, world, out);
+        }
+    }
+
+    fn judge_day(
+        &mut self,
+        loss_percent: Amount,
+        maximum_percent: Amount,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        if !world.switches.bodyguard {
+            return;
+        }
+        if let Some(tripped) = self.watch.judge(loss_percent, maximum_percent) {
+            self.is_dirty = true;
+            let (id, by) = (Some(self.record.id), breaker_actor());
+            out.push(breaker_record(id, tripped, true, &by, world.now));
+            self.withdraw_all_entries(CancelReason::Hold, world);
+        }
+    }
+
+    /// No entry of any bot rests while a breaker is open.
+    pub(crate) fn withdraw_all_entries(&mut self, reason: CancelReason, world: &World<'_>) {
+        for slot in 0..self.bots.len() {
+            if self.bots[slot].record.lifecycle == Lifecycle::Active {
+                self.withdraw_entries(slot, reason, world);
+            }
+        }
+    }
+
+    fn warn_of_shares(&mut self, exposure: &Exposure, world: &World<'_>, out: &mut Vec<Output>) {
+        let policy = self.policy(world).1;
+        let (assets_max, exchanges_max) =
+            (policy.asset_exposure_max_percent, policy.exchange_exposure_max_percent);
+        let known = self.warned.iter().filter_map(|w| match w {
+            Warned::Asset(asset) => Some(*asset),
+            _ => None,
+        });
+        let assets: BTreeSet<Currency> = exposure.assets().chain(known).collect();
+        for asset in assets {
+            let share = exposure.asset_percent(asset);
+            let alert = Alert::AssetExposure {
+                asset,
+                share_percent: share.unwrap_or_default(),
+                maximum_percent: assets_max,
+            };
+            self.warn(Warned::Asset(asset), share, assets_max, alert, world, out);
+        }
+        for exchange in Exchange::ALL {
+            let share = exposure.exchange_percent(exchange);
+            let alert = Alert::ExchangeExposure {
+                exchange,
+                share_percent: share.unwrap_or_default(),
+                maximum_percent: exchanges_max,
+            };
+            self.warn(Warned::Exchange(exchange), share, exchanges_max, alert, world, out);
+        }
+    }
+
+    /// Tells once that a figure is over its limit, and not again before it was well below.
+    fn warn(
+        &mut self,
+        what: Warned,
+        figure: Option<Amount>,
+        maximum: Amount,
+        alert: Alert,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let figure = figure.unwrap_or_default();
+        let (part, whole) = CLEARED_BELOW;
+        let is_over = match what {
+            Warned::DailyLoss => figure >= maximum,
+            Warned::Asset(_) | Warned::Exchange(_) => figure > maximum,
+        };
+        if is_over && self.warned.insert(what) {
+            let (account_id, bot_id, at) = (self.record.id, None, world.now);
+            out.push(Output::Alert { account_id, bot_id, alert, at });
+            self.is_dirty = true;
+        } else if figure < maximum.part(part, whole, Round::Down) && self.warned.remove(&what) {
+            self.is_dirty = true;
+        }
+    }
+
+    /// The breaker of no single bot that is open here, by its scope.
+    pub(crate) fn breaker(&self, world: &World<'_>) -> Option<(&'static str, Tripped)> {
+        let own = self.watch.breaker.map(|tripped| ("account", tripped));
+        own.or(world.fleet.day.breaker.map(|tripped| ("fleet", tripped)))
+    }
+
+    /// The currency without a rate that counts, where limits had to add currencies: of the
+    /// account's own capital, else of the fleet's.
+    pub(crate) fn rate_unknown(&self, world: &World<'_>) -> Option<Currency> {
+        let mut used: SmallVec<[Currency; 4]> = SmallVec::new();
+        for (key, wallet) in self.ledger.wallets() {
+            if key.0 == Mode::Paper && wallet.reserved.is_positive() && !used.contains(&key.2) {
+                used.push(key.2);
+            }
+        }
+        if used.len() < 2 {
+            return world.fleet.rate_unknown;
+        }
+        let (into, age_max_s) =
+            (self.record.reporting_currency, self.policy(world).1.rate_age_max_s);
+        let is_unknown =
+            |c: &Currency| world.markets.limit_rate(*c, into, world.now, age_max_s).is_none();
+        used.into_iter().find(is_unknown).or(world.fleet.rate_unknown)
+    }
+}
+
+/// What is open in one currency; `None` where it cannot be added.
+fn exposure(
+    open: &[(Currency, Exchange, Currency, Amount)],
+    into: Currency,
+    age_max_s: u32,
+    world: &World<'_>,
+) -> Option<Exposure> {
+    let is_one = open.windows(2).all(|pair| pair[0].2 == pair[1].2);
+    let mut exposure = Exposure::default();
+    for (asset, exchange, quote, value) in open {
+        let rate = match is_one {
+            true => Amount::ONE,
+            false => world.markets.limit_rate(*quote, into, world.now, age_max_s)?,
+        };
+        exposure.add(*asset, *exchange, value.product(rate, Round::Down)?);
+    }
+    Some(exposure)
+}
+
+impl crate::Engine {
+    /// Judges the fleet's day over the accounts' sums.
+    pub(crate) fn watch_fleet(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+        let today = now.day();
+        if self.fleet_watch.day.start != today {
+            if let Some(tripped) = self.fleet_watch.day.begin(today) {
+                out.push(breaker_record(None, tripped, false, &breaker_actor(), now));
+            }
+            self.is_dirty = true;
+        }
+        let summed = self.fleet_day();
+        self.fleet_watch.rate_unknown = summed.err();
+        let maximum = self.policy.1.breaker_fleet_day_percent;
+        let Ok(sum) = summed else { return };
+        if !self.switches.bodyguard {
+            return;
+        }
+        if let Some(tripped) = self.fleet_watch.day.judge(percent(sum), maximum) {
+            self.is_dirty = true;
+            out.push(breaker_record(None, tripped, true, &breaker_actor(), now));
+            for account in 0..self.shards.len() {
+                self.with_shard(account, now, |shard, world| {
+                    shard.withdraw_all_entries(CancelReason::Hold, world);
+                });
+            }
+        }
+    }
+
+    /// The day over all accounts, in the first one's reporting currency where there are several.
+    fn fleet_day(&self) -> Result<DaySum, Currency> {
+        let mut sums = DaySums::new();
+        for (currency, sum) in self.shards.iter().flat_map(|s| &s.sums) {
+            add(&mut sums, *currency, sum.opening, sum.loss);
+        }
+        let Some(first) = self.shards.first() else { return Ok(DaySum::default()) };
+        let into = first.record.reporting_currency;
+        total(&sums, into, self.policy.1.rate_age_max_s, &self.world())
+    }
+
+    /// The breakers that concern an account, its own first.
+    pub fn breakers(&self, account: domain::AccountId) -> Vec<BreakerView> {
+        let Some(at) = self.account_index(account) else { return Vec::new() };
+        let (shard, world) = (&self.shards[at], self.world());
+        let (policy, into) = (shard.policy(&world).1, shard.record.reporting_currency);
+        let day = total(&shard.sums, into, policy.rate_age_max_s, &world);
+        let view = |scope, watch: &WatchDay, day: Result<DaySum, Currency>, maximum| BreakerView {
+            scope,
+            is_open: watch.breaker.is_some(),
+            loss_percent: day.ok().map(percent),
+            maximum_percent: maximum,
+        };
+        vec![
+            view("account", &shard.watch, day, policy.breaker_account_day_percent),
+            view(
+                "fleet",
+                &self.fleet_watch.day,
+                self.fleet_day(),
+                self.policy.1.breaker_fleet_day_percent,
+            ),
+        ]
+    }
+}

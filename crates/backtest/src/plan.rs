@@ -139,7 +139,11 @@ impl Plan {
         self.from.is_none_or(|from| gap.until > from) && self.to.is_none_or(|to| gap.from < to)
     }
 
-    fn check(&self) -> Result<(), PlanError> {
+    /// What can be said without reading any data.
+    ///
+    /// # Errors
+    /// [`PlanError::Plan`].
+    pub fn check(&self) -> Result<(), PlanError> {
         let problem = |text: &str| Err(PlanError::Plan(text.to_owned()));
         if self.bots.is_empty() || self.bots.len() > BOTS_MAX {
             return problem("a plan has 1 to 100 bots");

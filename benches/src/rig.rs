@@ -11,6 +11,8 @@ use engine::{
 use xxhash_rust::xxh3::Xxh3Default;
 
 /// Longest serialised output; ours are under a kilobyte.
+const OUTPUT_MAX: usize = 16 * 1024;
+/// Small enough to stay in the second cache until it is hashed.
 const BUFFER: usize = 64 * 1024;
 
 /// Serialises into one buffer and hashes.
@@ -35,6 +37,8 @@ impl Sink {
         if let Some(kept) = &mut self.kept {
             return kept.append(out);
         }
+        // Side by side in the buffer, and hashed at once: the hash does not know the pieces.
+        let mut used = 0;
         for output in &*out {
             self.outputs += 1;
             match output {
@@ -43,12 +47,21 @@ impl Sink {
                 Output::Refusal(_) => self.refusals += 1,
                 _ => {}
             }
-            match postcard::to_slice(output, &mut self.buffer) {
-                Ok(bytes) => self.hasher.update(bytes),
+            if self.buffer.len() - used < OUTPUT_MAX {
+                self.hasher.update(&self.buffer[..used]);
+                used = 0;
+            }
+            match postcard::to_slice(output, &mut self.buffer[used..]) {
+                Ok(bytes) => used += bytes.len(),
                 // Flattened records have no binary form; they are told only at the start.
-                Err(_) => self.hasher.update(format!("{output:?}").as_bytes()),
+                Err(_) => {
+                    self.hasher.update(&self.buffer[..used]);
+                    self.hasher.update(format!("{output:?}").as_bytes());
+                    used = 0;
+                }
             }
         }
+        self.hasher.update(&self.buffer[..used]);
         out.clear();
     }
 

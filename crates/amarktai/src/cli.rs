@@ -93,6 +93,8 @@ pub enum Command {
     Backtest(Box<Backtest>),
     /// Run many variants of one bot over recorded data
     Sweep(Box<Sweep>),
+    /// Measure the simulated exchange on a recorded market
+    Fidelity(Fidelity),
     /// Create, list and steer bots
     Bots(Bots),
     /// Closed round trips
@@ -147,6 +149,18 @@ pub enum ConfigVerb {
     },
     /// Only say whether it is valid: exit 0 or 2
     Check,
+}
+
+/// `fidelity …`
+#[derive(Clone, Debug, Args)]
+pub struct Fidelity {
+    /// Recordings of one market, which are read as one: Binance's raw stream, a recorded session,
+    /// Bitstamp's order-by-order log; packed with gzip or not
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `sandbox …`
@@ -223,6 +237,7 @@ mod tests {
             "backtest --config plan.toml --accept-gaps",
             "sweep --strategy ema_cross --exchange luno --symbol BTC/ZAR --data a.csv \
              --vary fast=5..20:5 --vary slow=21,34,55 --sampler tpe --runs 50 --windows 4",
+            "fidelity a.raw.gz b.raw.gz --json",
             "bots list --json",
             "bots create --name a --exchange luno --symbol BTC/ZAR --strategy ema_cross \
              --capital 1000 --params {\"fast\":5}",
@@ -265,6 +280,7 @@ mod tests {
             "backtest --fee-taker 5",
             "backtest --from yesterday",
             "sweep --strategy ema_cross",
+            "fidelity",
             "why",
             "run --listen",
             "trades --limit 0",

@@ -10,6 +10,7 @@ pub mod core_loop;
 mod data;
 pub mod demo;
 pub mod feeds;
+pub mod fidelity;
 pub mod logging;
 pub mod offline;
 pub mod research;

@@ -40,6 +40,7 @@ fn dispatch(command: Command, plan: Option<&Path>, config: &Config) -> ExitCode 
             ExitCode::SUCCESS
         }
         Command::Run => serve(config, amarktai::run::run(config)),
+        Command::Fidelity(asked) => amarktai::fidelity::run(&asked),
         Command::Demo => serve(config, amarktai::demo::demo(config)),
         asked => amarktai::client::execute(asked, config),
     }

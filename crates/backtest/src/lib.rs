@@ -8,12 +8,14 @@
 pub mod candles;
 pub mod decoded;
 pub mod export;
+pub mod fidelity;
 mod gaps;
 pub mod import;
 pub mod info;
 pub mod look_ahead;
 pub mod market;
 pub mod plan;
+pub mod raw;
 mod recorded;
 pub mod report;
 pub mod run;

@@ -109,11 +109,17 @@ pub(crate) struct Market {
     is_made_of_prints: bool,
     #[serde(skip)]
     pub(crate) requested_at: Option<Timestamp>,
+    /// Of a polled market: prints up to here have been asked for, and were told.
+    #[serde(skip)]
+    polled_until: Option<Timestamp>,
     pub(crate) last_print: Option<Print>,
     /// Kept where a filter is relative to it.
     #[serde(default)]
     pub(crate) average: Option<Average>,
     pub(crate) last_event_at: Option<Timestamp>,
+    /// When a price was last told: that a feed has died is none.
+    #[serde(skip)]
+    pub(crate) last_priced_at: Option<Timestamp>,
     pub(crate) prints: u64,
     /// Best bid and ask when last both were known.
     pub(crate) last_quote: Option<(Price, Price, Timestamp)>,
@@ -168,8 +174,10 @@ impl Market {
             book: Book::default(),
             is_made_of_prints: false,
             requested_at: None,
+            polled_until: None,
             last_print: None,
             last_event_at: None,
+            last_priced_at: None,
             prints: 0,
             last_quote: None,
             series: Vec::new(),
@@ -244,7 +252,10 @@ impl Market {
     /// Earliest local time at which a bar closes without a print.
     pub(crate) fn next_deadline(&self, clock: Clock) -> Timestamp {
         let deadlines = self.series.iter().filter_map(|s| s.builder.next_deadline());
-        deadlines.min().map_or(Timestamp::MAX, |at| at - clock.lower)
+        let at = deadlines.min().map_or(Timestamp::MAX, |at| at - clock.lower);
+        // Without a poll past it nothing is known of its end: the next one is waited for.
+        let is_open = self.polled_until.is_some_and(|until| until < at);
+        if is_open { Timestamp::MAX } else { at }
     }
 
     /// Closes bars that time has closed; only while the feed is fresh.
@@ -252,6 +263,7 @@ impl Market {
         if !self.feed.is_fresh() {
             return;
         }
+        let now = self.polled_until.map_or(now, |until| now.min(until));
         for (i, series) in self.series.iter_mut().enumerate() {
             let mut closed: SmallVec<[Bar; 2]> = SmallVec::new();
             series.builder.on_time(now + clock.lower, &mut |bar| closed.push(bar));
@@ -265,6 +277,9 @@ impl Market {
 
     pub(crate) fn on_event(&mut self, event: &MarketEvent, now: Timestamp, change: &mut Change) {
         self.last_event_at = Some(now);
+        if !matches!(event, MarketEvent::Feed { .. } | MarketEvent::Gap { .. }) {
+            self.last_priced_at = Some(now);
+        }
         match event {
             MarketEvent::Print(print) => self.on_print(print, change),
             MarketEvent::Touch(touch) => {
@@ -341,6 +356,8 @@ impl Market {
             self.book.clear();
         }
         self.book.apply(update);
+        // A book and the prints of its round come in any order; those of the round before are here.
+        self.polled_until = update.requested_at.and(self.requested_at);
         self.requested_at = update.requested_at;
     }
 

@@ -423,7 +423,7 @@ fn market_view(engine: &Engine, market: &crate::markets::Market) -> MarketView {
         last_price: market.last_print.map(|p| i.price_amount(p.price)),
         last_price_at: market.last_print.map(|p| p.at),
         spread_bp: market.book.spread_bp(),
-        age_ms: market.last_event_at.map(|at| (engine.now - at).0 / 1_000_000),
+        age_ms: market.last_priced_at.map(|at| (engine.now - at).0 / 1_000_000),
         prints: market.prints,
         late_prints: market.late_prints(),
         bots: bots.filter(|b| b.fixed.instrument == id).count() as u32,

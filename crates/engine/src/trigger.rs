@@ -71,6 +71,10 @@ impl Triggers {
 
     /// Sets what fires at fixed prices; `None` removes.
     pub(crate) fn set(&mut self, owner: u32, reason: Reason, price: Option<Price>) {
+        // Mostly nothing is set and nothing is to be: no place is made for it.
+        if price.is_none() && !self.by_owner.contains_key(&owner) {
+            return;
+        }
         let owned = self.by_owner.entry(owner).or_default();
         let (slot, index) = match reason {
             Reason::Stop => (&mut owned.stop, &mut self.falling),
@@ -78,6 +82,9 @@ impl Triggers {
             Reason::Target => (&mut owned.target, &mut self.rising),
             Reason::Trail => return,
         };
+        if *slot == price {
+            return;
+        }
         if let Some(old) = slot.take() {
             index.remove(&(old, reason, owner));
         }
@@ -108,22 +115,33 @@ impl Triggers {
         let Some(distance) = self.by_owner.get_mut(&owner).and_then(|o| o.trail.take()) else {
             return;
         };
+        self.leave(owner, distance);
+        self.window = None;
+    }
+
+    fn leave(&mut self, owner: u32, distance: Rate) {
         for group in &mut self.trailing {
             group.members.remove(&(distance, owner));
         }
         self.trailing.retain(|g| !g.members.is_empty());
-        self.window = None;
     }
 
     /// Forgets a bot.
     pub(crate) fn clear(&mut self, owner: u32) {
-        if self.by_owner.contains_key(&owner) {
-            for reason in [Reason::Stop, Reason::Target, Reason::Drawdown] {
-                self.set(owner, reason, None);
-            }
-            self.untrail(owner);
-            self.by_owner.remove(&owner);
+        let Some(owned) = self.by_owner.remove(&owner) else { return };
+        if let Some(price) = owned.stop {
+            self.falling.remove(&(price, Reason::Stop, owner));
         }
+        if let Some(price) = owned.drawdown {
+            self.falling.remove(&(price, Reason::Drawdown, owner));
+        }
+        if let Some(price) = owned.target {
+            self.rising.remove(&(price, Reason::Target, owner));
+        }
+        if let Some(distance) = owned.trail {
+            self.leave(owner, distance);
+        }
+        self.window = None;
     }
 
     /// The highest bid since a bot's entry, while it trails.

@@ -43,6 +43,12 @@ pub struct Timings {
     pub tick: Duration,
     /// Without a frame for this long a socket is dead (Binance pings each 20 s, Luno each 14 s).
     pub silence: Duration,
+    /// A connection that says nothing for this long is asked whether it still lives.
+    pub probe_after: Duration,
+    /// No answer to that for this long, on a connection that has answered before: stale.
+    pub probe_timeout: Duration,
+    /// No answer for this long: reconnect.
+    pub probe_limit: Duration,
     /// KuCoin: our pings; it asks for one each 18 s and drops who sends more than one a second.
     pub ping_every: Duration,
     /// KuCoin: a pong later than this means reconnect.
@@ -59,12 +65,16 @@ pub struct Timings {
     pub stable_after: Duration,
     /// TCP, TLS and upgrade together.
     pub connect_timeout: Duration,
-    /// One REST call.
+    /// One REST call of a long list.
     pub rest_timeout: Duration,
+    /// One REST call that a feed waits for: what hangs is better asked again.
+    pub quick_timeout: Duration,
     /// Distance of our control frames: Binance cuts at five incoming messages a second.
     pub control_interval: Duration,
     /// Instrument list refresh: step sizes change during the day.
     pub instruments_every: Duration,
+    /// Status and filters of what is wanted: a halt must stop entries now.
+    pub status_every: Duration,
     /// Round trip and clock measurement.
     pub clock_every: Duration,
     /// Pause after a 429 that does not say how long.
@@ -78,20 +88,27 @@ impl Default for Timings {
         Self {
             tick: Duration::from_millis(250),
             silence: Duration::from_secs(60),
+            probe_after: Duration::from_secs(1),
+            probe_timeout: Duration::from_secs(2),
+            probe_limit: Duration::from_secs(10),
             ping_every: Duration::from_secs(15),
             pong_timeout: Duration::from_secs(10),
             snapshot_alarm: Duration::from_secs(15),
             max_socket_age: Duration::from_secs(23 * 3_600 + 1_800),
             backoff_min: Duration::from_millis(500),
-            backoff_max: Duration::from_secs(60),
+            // A slow return costs more than the attempts that it saves: at most a dozen or two a
+            // minute, where KuCoin permits 30 and Binance 60; the connect budget binds all.
+            backoff_max: Duration::from_secs(5),
             stable_after: Duration::from_secs(60),
-            connect_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(5),
             rest_timeout: Duration::from_secs(20),
+            quick_timeout: Duration::from_secs(5),
             control_interval: Duration::from_millis(250),
             instruments_every: Duration::from_secs(3_600),
+            status_every: Duration::from_secs(4),
             clock_every: Duration::from_secs(60),
             rate_limit_pause: Duration::from_secs(30),
-            drip_limit: Duration::from_secs(5),
+            drip_limit: Duration::from_millis(2_500),
         }
     }
 }

@@ -18,7 +18,7 @@ use domain::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -54,7 +54,7 @@ impl Connector {
         let shared = Arc::new(Shared::new(config)?);
         let mut tasks = JoinSet::new();
         let outlet = Outlet::new(rest);
-        for part in [Part::Instruments, Part::Clock] {
+        for part in [Part::Instruments, Part::Clock, Part::Listing] {
             let (shared, outlet) = (Arc::clone(&shared), outlet.clone());
             tasks.spawn(supervise(Arc::clone(&shared), move || {
                 run_part(part, Arc::clone(&shared), outlet.clone())
@@ -224,11 +224,13 @@ where
 enum Part {
     Instruments,
     Clock,
+    Listing,
 }
 
 async fn run_part(part: Part, shared: Arc<Shared>, outlet: Outlet) {
     match part {
         Part::Instruments => keep_instruments(&shared, &outlet).await,
+        Part::Listing => crate::listing::watch(&shared).await,
         Part::Clock => keep_clock(&shared, &outlet).await,
     }
 }
@@ -340,14 +342,25 @@ async fn fetch_time(shared: &Shared) -> Result<(Reply, i64, i64), ExchangeError>
 /// A measurement that failed is made again after this.
 const CLOCK_RETRY: Duration = Duration::from_secs(5);
 
+/// Measurements that feeds ask for are at least this far apart.
+const CLOCK_LEAST: Duration = Duration::from_secs(2);
+
 async fn keep_clock(shared: &Shared, outlet: &Outlet) {
     let mut bounds: Option<(i64, i64)> = None;
+    let mut doubt = ClockDoubt::default();
     loop {
         let mut wait = shared.config.timings.clock_every.min(CLOCK_RETRY);
         if let Ok((reply, time, unit)) = fetch_time(shared).await {
             wait = shared.config.timings.clock_every;
             let now_bounds =
                 (time - reply.received_at.0, time.saturating_add(unit) - reply.asked_at.0);
+            let jump = doubt.judge(bounds, now_bounds, reply.received_at, Instant::now());
+            shared.set_clock_off(jump);
+            if jump != 0 {
+                tracing::warn!(exchange = shared.config.exchange.name(), jump, "clock jumped");
+                tokio::time::sleep(CLOCK_LEAST).await;
+                continue;
+            }
             let (lower, upper) = narrowed(bounds, now_bounds, shared.config.timings.clock_every);
             bounds = Some((lower, upper));
             shared.set_clock(lower, upper);
@@ -357,7 +370,51 @@ async fn keep_clock(shared: &Shared, outlet: &Outlet) {
                 return;
             }
         }
-        tokio::time::sleep(wait).await;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = shared.measure.notified() => tokio::time::sleep(CLOCK_LEAST).await,
+        }
+    }
+}
+
+/// A jump of the exchange's clock by more than this is not believed at once.
+const JUMP_MAX_NS: i64 = 5_000_000_000;
+
+/// What is measured for this long is believed after all.
+const DOUBT_MAX: Duration = Duration::from_secs(600);
+
+/// Which clock jumped? Bars follow the exchange's: taken an hour ahead by mistake, they would stand
+/// still for an hour. Our own clock is judged by the one that nobody can set.
+#[derive(Default)]
+struct ClockDoubt {
+    last: Option<(domain::Timestamp, Instant)>,
+    since: Option<Instant>,
+}
+
+impl ClockDoubt {
+    /// Seconds of a jump that is not believed; 0: these bounds are.
+    fn judge(
+        &mut self,
+        before: Option<(i64, i64)>,
+        bounds: (i64, i64),
+        at: domain::Timestamp,
+        mono: Instant,
+    ) -> i64 {
+        let jump = before.map_or(0, |b| (bounds.0 - b.1).max(0) - (b.0 - bounds.1).max(0));
+        let ours = self.last.map_or(0, |(wall, then)| {
+            let passed = i64::try_from((mono - then).as_nanos()).unwrap_or(i64::MAX);
+            (at - wall).0.saturating_sub(passed)
+        });
+        if jump.abs() <= JUMP_MAX_NS || ours.abs() > JUMP_MAX_NS / 2 {
+            (self.last, self.since) = (Some((at, mono)), None);
+            return 0;
+        }
+        let since = *self.since.get_or_insert(mono);
+        if mono - since >= DOUBT_MAX {
+            (self.last, self.since) = (Some((at, mono)), None);
+            return 0;
+        }
+        jump / 1_000_000_000
     }
 }
 
@@ -387,6 +444,23 @@ mod tests {
             (500_000, 1_100_000)
         );
         assert_eq!(narrowed(Some((0, 10)), (9_000_000, 9_000_001), second), (9_000_000, 9_000_001));
+    }
+
+    #[test]
+    fn jump_of_the_exchanges_clock_is_doubted_and_one_of_ours_is_not() {
+        let (start, hour) = (Instant::now(), 3_600_000_000_000);
+        let after = |s: u64| start + Duration::from_secs(s);
+        let wall = |s: i64| domain::Timestamp(s * 1_000_000_000);
+        let mut doubt = ClockDoubt::default();
+        assert_eq!(doubt.judge(None, (0, 1), wall(0), after(0)), 0);
+        let theirs = (hour, hour + 1);
+        assert_eq!(doubt.judge(Some((0, 1)), theirs, wall(2), after(2)), 3_599);
+        assert_eq!(doubt.judge(Some((0, 1)), (0, 1), wall(4), after(4)), 0);
+        assert_eq!(doubt.judge(Some((0, 1)), theirs, wall(6), after(6)), 3_599);
+        assert_eq!(doubt.judge(Some((0, 1)), theirs, wall(606), after(606)), 0, "in the end");
+        let mut doubt = ClockDoubt::default();
+        assert_eq!(doubt.judge(None, (0, 1), wall(4_000), after(0)), 0);
+        assert_eq!(doubt.judge(Some((0, 1)), theirs, wall(402), after(2)), 0, "ours was set back");
     }
 
     fn wanted_on(shards: &[usize]) -> BTreeMap<InstrumentId, Wanted> {

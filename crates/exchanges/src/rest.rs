@@ -32,12 +32,24 @@ pub(crate) struct Reply {
     pub(crate) date: Option<Timestamp>,
 }
 
+/// How a call is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// May take its time.
+    List,
+    /// May not.
+    Quick,
+    /// With the key's credentials.
+    WithKey,
+}
+
 pub(crate) struct Rest {
     http: reqwest::Client,
     base: String,
     exchange: Exchange,
     basic_auth: Option<(String, String)>,
     pause: Duration,
+    quick_timeout: Duration,
     budget: Mutex<Budget>,
     stats: Arc<Stats>,
     tap: Option<mpsc::Sender<Tapped>>,
@@ -58,6 +70,7 @@ impl Rest {
             base: config.rest_url.trim_end_matches('/').to_owned(),
             exchange: config.exchange,
             basic_auth: config.luno_key.as_ref().map(|k| (k.id.clone(), k.secret.clone())),
+            quick_timeout: config.timings.quick_timeout,
             pause: config.timings.rate_limit_pause,
             budget: Mutex::new(Budget::new(config.exchange)),
             stats,
@@ -76,22 +89,27 @@ impl Rest {
 
     /// GET, without credentials.
     pub(crate) async fn get(&self, path: &str, weight: u32) -> Result<Reply, ExchangeError> {
-        self.request(path, weight, false).await
+        self.request(path, weight, Kind::List).await
+    }
+
+    /// GET that a feed waits for: an answer that hangs is given up soon.
+    pub(crate) async fn get_quick(&self, path: &str, weight: u32) -> Result<Reply, ExchangeError> {
+        self.request(path, weight, Kind::Quick).await
     }
 
     /// GET with the key, for Luno's candles.
     pub(crate) async fn get_with_key(&self, path: &str) -> Result<Reply, ExchangeError> {
-        self.request(path, 1, true).await
+        self.request(path, 1, Kind::WithKey).await
     }
 
-    async fn request(&self, path: &str, weight: u32, key: bool) -> Result<Reply, ExchangeError> {
+    async fn request(&self, path: &str, weight: u32, kind: Kind) -> Result<Reply, ExchangeError> {
         let mut last = ExchangeError::Unavailable("not asked".into());
         for attempt in 0..ATTEMPTS {
             if let Some(why) = self.stats.fatal_reason() {
                 return Err(ExchangeError::Fatal(why));
             }
             self.wait_for_budget(weight).await?;
-            match self.once(path, key).await {
+            match self.once(path, kind).await {
                 Err(e) if e.is_transient() => last = e,
                 other => return other,
             }
@@ -118,9 +136,12 @@ impl Rest {
         }
     }
 
-    async fn once(&self, path: &str, key: bool) -> Result<Reply, ExchangeError> {
+    async fn once(&self, path: &str, kind: Kind) -> Result<Reply, ExchangeError> {
         let mut request = self.http.get(format!("{}{path}", self.base));
-        if let (true, Some((id, secret))) = (key, &self.basic_auth) {
+        if kind == Kind::Quick {
+            request = request.timeout(self.quick_timeout);
+        }
+        if let (Kind::WithKey, Some((id, secret))) = (kind, &self.basic_auth) {
             request = request.basic_auth(id, Some(secret));
         }
         let (asked_at, started) = (now(), Instant::now());

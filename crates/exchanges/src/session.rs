@@ -164,7 +164,11 @@ async fn turn<P: Protocol>(
                         tap(to, at, "stream", || bytes.clone()).await;
                         protocol.frame(shard, &bytes, at).await
                     }
-                    Frame::Life => Ok(()),
+                    Frame::Ping => Ok(()),
+                    Frame::Pong => {
+                        shard.probe.answered();
+                        Ok(())
+                    }
                 }
             }
             Some(done) = shard.jobs.join_next() => match done {
@@ -173,11 +177,14 @@ async fn turn<P: Protocol>(
                 }
                 _ => Ok(()),
             },
-            () = tokio::time::sleep_until(next_send), if !shard.outgoing.is_empty() => {
+            () = tokio::time::sleep_until(next_send), if shard.has_to_send() => {
                 next_send = tokio::time::Instant::now() + spacing;
                 match shard.outgoing.pop_front() {
                     Some(text) => socket.send(text).await.map_err(End::Reconnect),
-                    None => Ok(()),
+                    None => {
+                        shard.probe.sent(Instant::now());
+                        socket.ping().await.map_err(End::Reconnect)
+                    }
                 }
             }
             done = wishes.changed() => {
@@ -208,6 +215,10 @@ async fn turn<P: Protocol>(
                 if shard.link_is_silent(at) {
                     return Err(End::Reconnect("silent".into()));
                 }
+                if shard.probe.unanswered(at, timings.probe_limit) {
+                    return Err(End::Reconnect("no answer to a ping".into()));
+                }
+                shard.ask_for_life(at);
                 if shard.drips_too_long(at) {
                     return Err(End::Reconnect("dripping".into()));
                 }

@@ -2,85 +2,21 @@
 //! judging, delivering, refusing, ordering prints.
 
 use crate::codec::DecodeError;
-use crate::config::ConnectorConfig;
-use crate::delivery::{Outlet, Resume, now};
+use crate::delivery::{Outlet, now};
 use crate::depth::Depth;
 use crate::error::ExchangeError;
-use crate::pace::ConnectBudget;
 use crate::prints::{Fetched, Item, Live, PrintTape};
-use crate::rest::Rest;
-use crate::status::Stats;
-use crate::watch::{BookHealth, Watch};
+pub(crate) use crate::shared::{Shared, Wanted};
+use crate::watch::{BookHealth, Drip, Probe, Watch};
 use domain::{
     BookUpdate, DataGrade, Exchange, FeedState, Instrument, InstrumentId, MarketEvent, Print,
     Timestamp, Touch,
 };
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-
-/// A wish of the engine.
-#[derive(Clone)]
-pub(crate) struct Wanted {
-    pub(crate) instrument: Arc<Instrument>,
-    pub(crate) resume: Option<Resume>,
-    pub(crate) shard: usize,
-    /// Rises when the subscription must start anew.
-    pub(crate) version: u64,
-}
-
-/// What the tasks of one connector share.
-pub(crate) struct Shared {
-    pub(crate) config: ConnectorConfig,
-    pub(crate) rest: Rest,
-    pub(crate) stats: Arc<Stats>,
-    pub(crate) reload: Notify,
-    pub(crate) changed: watch::Sender<u64>,
-    wanted: Mutex<BTreeMap<InstrumentId, Wanted>>,
-    connects: Mutex<ConnectBudget>,
-    clock: Mutex<Option<(i64, i64)>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Each holder leaves these values whole, so a task that died in between harms nothing.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Shared {
-    pub(crate) fn new(config: ConnectorConfig) -> Result<Self, ExchangeError> {
-        let stats = Arc::new(Stats::new(config.exchange));
-        Ok(Self {
-            rest: Rest::new(&config, Arc::clone(&stats))?,
-            config,
-            stats,
-            reload: Notify::new(),
-            changed: watch::Sender::new(0),
-            wanted: Mutex::default(),
-            connects: Mutex::default(),
-            clock: Mutex::default(),
-        })
-    }
-
-    pub(crate) fn wanted(&self) -> MutexGuard<'_, BTreeMap<InstrumentId, Wanted>> {
-        lock(&self.wanted)
-    }
-
-    pub(crate) fn take_connect(&self) -> Result<(), Duration> {
-        lock(&self.connects).take(Instant::now())
-    }
-
-    pub(crate) fn set_clock(&self, lower: i64, upper: i64) {
-        *lock(&self.clock) = Some((lower, upper));
-    }
-
-    /// The exchange's clock is at least this much ahead of ours.
-    pub(crate) fn clock_lower(&self) -> Option<i64> {
-        lock(&self.clock).map(|(lower, _)| lower)
-    }
-}
 
 /// Why a task leaves what it does.
 #[derive(Debug)]
@@ -110,6 +46,7 @@ pub(crate) struct Feed<B> {
     pub(crate) is_acked: bool,
     /// When it was last asked for.
     pub(crate) asked_at: Instant,
+    clock_sets: u32,
 }
 
 /// Results of calls made beside the stream.
@@ -126,10 +63,14 @@ pub(crate) struct Shard<B, J> {
     pub(crate) outgoing: VecDeque<String>,
     pub(crate) outlet: Outlet,
     pub(crate) link: Result<(), String>,
+    pub(crate) probe: Probe,
     by_native: FxHashMap<String, InstrumentId>,
     link_alive: Option<Instant>,
     silence: Duration,
 }
+
+/// A connection that drips for this long is given up: another one may be faster.
+const DRIP_MAX: Duration = Duration::from_secs(20);
 
 /// What a change of wishes means on the wire.
 #[derive(Debug, Default)]
@@ -155,6 +96,7 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             outgoing: VecDeque::new(),
             outlet,
             link: Err("connecting".into()),
+            probe: Probe::default(),
             by_native: FxHashMap::default(),
             link_alive: None,
             silence,
@@ -213,19 +155,39 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             book: B::default(),
             is_acked: false,
             asked_at: Instant::now(),
+            clock_sets: self.shared.clock_sets(),
         }
     }
 
     /// Anything was read from the socket.
     pub(crate) fn alive(&mut self) {
         self.link_alive = Some(Instant::now());
+        self.probe.alive();
         self.shared.stats.frame(self.index);
+    }
+
+    /// A connection that fell silent, or that has never answered yet, is asked whether it lives.
+    /// KuCoin asks with pings of its own: protocol pings are not used there.
+    pub(crate) fn ask_for_life(&mut self, now: Instant) {
+        if self.exchange() != Exchange::Kucoin && self.outgoing.is_empty() {
+            self.probe.ask(self.is_quiet(now));
+        }
+    }
+
+    /// Has nothing been read for a moment?
+    pub(crate) fn is_quiet(&self, now: Instant) -> bool {
+        let after = self.shared.config.timings.probe_after;
+        self.link_alive.is_some_and(|at| now.saturating_duration_since(at) >= after)
+    }
+
+    pub(crate) fn has_to_send(&self) -> bool {
+        !self.outgoing.is_empty() || self.probe.is_due()
     }
 
     /// A subscription drips for so long that another connection should be tried.
     pub(crate) fn drips_too_long(&self, now: Instant) -> bool {
         let limit = self.shared.config.timings.drip_limit;
-        let is_long = |at: Instant| now.saturating_duration_since(at) > self.silence;
+        let is_long = |at: Instant| now.saturating_duration_since(at) > DRIP_MAX;
         self.feeds.values().any(|f| f.watch.drip.since(limit).is_some_and(is_long))
     }
 
@@ -241,6 +203,7 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
     /// The socket stands: nothing received before counts.
     pub(crate) fn linked(&mut self) {
         self.link = Ok(());
+        self.probe = Probe::default();
         self.link_alive = Some(Instant::now());
     }
 
@@ -254,7 +217,8 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             feed.is_acked = false;
             feed.book = B::default();
             feed.watch.book = BookHealth::Resyncing("waiting for the first book".into());
-            feed.watch.drip = Default::default();
+            feed.watch.drip = Drip::default();
+            feed.watch.is_touch_refused = false;
             feed.tape.abandon_repair();
         }
         self.judge_all().await
@@ -285,11 +249,16 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             feed.watch.alive_at = feed.watch.alive_at.max(link_alive);
         }
         let fatal = self.shared.stats.fatal_reason();
+        let timings = &self.shared.config.timings;
         let link = match &fatal {
             Some(why) => Err(why.as_str()),
+            None if self.probe.unanswered(now_mono, timings.probe_timeout) => {
+                Err("silent: no answer to a ping")
+            }
+            None if self.shared.is_clock_off() => Err("the exchange's clock jumped"),
             None => self.link.as_ref().copied().map_err(String::as_str),
         };
-        let drip_limit = self.shared.config.timings.drip_limit;
+        let drip_limit = timings.drip_limit;
         let state = feed.watch.judge(link, self.silence, drip_limit, now_mono);
         let Some(state) = feed.watch.changed(state) else { return Ok(()) };
         let native = feed.instrument.native.clone();
@@ -327,11 +296,27 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
         }
     }
 
+    /// A touch could not be read: no price until the next one that can be.
+    pub(crate) async fn touch_refused(&mut self, id: InstrumentId) -> Flow {
+        if let Some(feed) = self.feeds.get_mut(&id) {
+            feed.watch.is_touch_refused = true;
+        }
+        self.judge(id).await
+    }
+
     /// An event's exchange time, for the judgement whether the feed drips.
     pub(crate) fn timed(&mut self, id: InstrumentId, event_at: Timestamp, at: Timestamp) {
-        let offset = self.shared.clock_lower();
-        if let Some(feed) = self.feeds.get_mut(&id) {
-            feed.watch.drip.observe(event_at, at, offset, Instant::now());
+        let (offset, sets) = (self.shared.clock_bounds(), self.shared.clock_sets());
+        let limit = self.shared.config.timings.drip_limit;
+        let Some(feed) = self.feeds.get_mut(&id) else { return };
+        if std::mem::replace(&mut feed.clock_sets, sets) != sets {
+            feed.watch.drip = Drip::default();
+        }
+        let was_dripping = feed.watch.drip.is_odd(limit);
+        feed.watch.drip.observe(event_at, at, offset, Instant::now());
+        if !was_dripping && feed.watch.drip.is_odd(limit) {
+            // Late events, or a clock that was set? Not to be known a minute from now.
+            self.shared.measure.notify_one();
         }
     }
 
@@ -367,7 +352,12 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             return Ok(false);
         }
         self.shared.stats.touched(id.0, true, true);
+        let was_refused =
+            self.feeds.get_mut(&id).is_some_and(|f| std::mem::take(&mut f.watch.is_touch_refused));
         self.emit(id, at, MarketEvent::Touch(touch)).await?;
+        if was_refused {
+            self.judge(id).await?;
+        }
         Ok(true)
     }
 
@@ -378,7 +368,15 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
         at: Timestamp,
         print: Print,
     ) -> Result<bool, End> {
+        let bounds = self.shared.clock_bounds();
         let Some(feed) = self.feeds.get_mut(&id) else { return Ok(false) };
+        if crate::watch::is_future(print.at, at, bounds) {
+            // Taken for true it would close all bars up to its time, and make all others late.
+            let (native, text) = (feed.instrument.native.clone(), print.at.to_string());
+            let why = crate::codec::refused(&native, "print.time", &text, "in the future");
+            self.refused(Some(id), &why);
+            return Ok(false);
+        }
         match feed.tape.live(print, at) {
             Live::Deliver => self.emit(id, at, MarketEvent::Print(print)).await.map(|()| false),
             Live::Duplicate | Live::Held => Ok(false),

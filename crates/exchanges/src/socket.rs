@@ -20,8 +20,10 @@ pub(crate) struct Socket {
 pub(crate) enum Frame {
     /// Text or binary: KuCoin sends its JSON in binary frames.
     Data(Bytes),
-    /// Ping or pong: proof of life, nothing else.
-    Life,
+    /// Proof of life, nothing else; the library answers it.
+    Ping,
+    /// The answer to our own ping.
+    Pong,
 }
 
 /// Why a connection could not be made.
@@ -58,7 +60,8 @@ impl Socket {
             match self.inner.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(Frame::Data(text.into())),
                 Some(Ok(Message::Binary(bytes))) => return Ok(Frame::Data(bytes)),
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(Frame::Life),
+                Some(Ok(Message::Ping(_))) => return Ok(Frame::Ping),
+                Some(Ok(Message::Pong(_))) => return Ok(Frame::Pong),
                 Some(Ok(Message::Close(frame))) => {
                     return Err(frame.map_or("closed by the exchange".into(), |f| {
                         format!("closed by the exchange: {} {}", f.code, f.reason)
@@ -73,6 +76,11 @@ impl Socket {
 
     pub(crate) async fn send(&mut self, text: String) -> Result<(), String> {
         self.inner.send(Message::text(text)).await.map_err(|e| e.to_string())
+    }
+
+    /// Asks whether the other side still lives.
+    pub(crate) async fn ping(&mut self) -> Result<(), String> {
+        self.inner.send(Message::Ping(Bytes::new())).await.map_err(|e| e.to_string())
     }
 
     /// Says goodbye; the other side's answer is not waited for.

@@ -14,6 +14,15 @@ pub(crate) enum BookHealth {
     Valid,
 }
 
+/// An event may seem to come from the future by this much: clocks are measured once a minute.
+const FUTURE_MAX_NS: i64 = 2_000_000_000;
+
+/// Does an event's time lie in the future, by all that is known of the exchange's clock?
+pub(crate) fn is_future(at: Timestamp, received: Timestamp, bounds: Option<(i64, i64)>) -> bool {
+    let ahead = (at - received).0;
+    bounds.is_some_and(|(_, upper)| ahead.saturating_sub(upper) > FUTURE_MAX_NS)
+}
+
 /// How far event times run behind receipt. The clocks' difference cancels against the smallest
 /// delay seen on this connection; a feed that is late from its first event on is found by the
 /// clock bounds, where they are known.
@@ -22,31 +31,43 @@ pub(crate) struct Drip {
     floor: Option<i64>,
     recent: Option<i64>,
     window_started: Option<Instant>,
+    events: u32,
+    is_future: bool,
     excess: i64,
     grew_at: Option<Instant>,
 }
 
 /// The least delay within this span counts: one late event is a hiccup, none on time is a drip.
-const DRIP_WINDOW: Duration = Duration::from_secs(2);
+const DRIP_WINDOW: Duration = Duration::from_secs(1);
+
+/// Events that a window needs: a quiet feed's single late one proves nothing.
+const DRIP_EVENTS: u32 = 3;
 
 impl Drip {
-    /// An event of exchange time `event_at` was received; `offset` is the least that the exchange's
+    /// An event of exchange time `event_at` was received; `offset` bounds how far the exchange's
     /// clock is ahead of ours.
     pub(crate) fn observe(
         &mut self,
         event_at: Timestamp,
         received_at: Timestamp,
-        offset: Option<i64>,
+        offset: Option<(i64, i64)>,
         now: Instant,
     ) {
         let delay = (received_at - event_at).0;
+        // From the future: an event as absurd as this must not set the mark for all others.
+        self.is_future = is_future(event_at, received_at, offset);
+        if self.is_future {
+            return;
+        }
+        self.events += 1;
         self.floor = Some(self.floor.map_or(delay, |f| f.min(delay)));
         self.recent = Some(self.recent.map_or(delay, |r| r.min(delay)));
         let started = *self.window_started.get_or_insert(now);
-        if now - started >= DRIP_WINDOW {
+        if now - started >= DRIP_WINDOW && self.events >= DRIP_EVENTS {
+            self.events = 0;
             let least = self.recent.take().unwrap_or(delay);
             let behind_best = least - self.floor.unwrap_or(least);
-            let behind_clock = offset.map_or(0, |o| least.saturating_add(o));
+            let behind_clock = offset.map_or(0, |(lower, _)| least.saturating_add(lower));
             let excess = behind_best.max(behind_clock);
             // Since when it has been late by as much as it is now, or nearly.
             if excess > self.excess / 2 && self.grew_at.is_none() {
@@ -64,8 +85,59 @@ impl Drip {
         self.grew_at.filter(|_| self.exceeds(limit))
     }
 
+    /// Late, or from the future: late events, or a clock that was set.
+    pub(crate) fn is_odd(&self, limit: Duration) -> bool {
+        self.is_future || self.exceeds(limit)
+    }
+
     pub(crate) fn exceeds(&self, limit: Duration) -> bool {
         self.excess > i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Asks a silent connection for a sign of life: a half-open one would look quiet for a minute, and
+/// a quiet market dead. Binding only where the other side has answered before.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Probe {
+    is_due: bool,
+    was_asked: bool,
+    sent_at: Option<Instant>,
+    answers: bool,
+}
+
+impl Probe {
+    /// Anything arrived.
+    pub(crate) const fn alive(&mut self) {
+        self.sent_at = None;
+        self.is_due &= !self.was_asked;
+    }
+
+    /// An answer arrived.
+    pub(crate) const fn answered(&mut self) {
+        self.answers = true;
+        self.alive();
+    }
+
+    /// Time to ask, once; the first time whether it is quiet or not.
+    pub(crate) const fn ask(&mut self, is_quiet: bool) {
+        self.is_due |= self.sent_at.is_none() && (is_quiet || !self.was_asked);
+    }
+
+    pub(crate) const fn is_due(&self) -> bool {
+        self.is_due
+    }
+
+    /// It was asked; a second question does not give more time to answer the first.
+    pub(crate) fn sent(&mut self, now: Instant) {
+        self.is_due = false;
+        self.was_asked = true;
+        self.sent_at.get_or_insert(now);
+    }
+
+    /// Asked longer ago than this, without any sign of life since.
+    pub(crate) fn unanswered(&self, now: Instant, limit: Duration) -> bool {
+        let is_late = |at: Instant| now.saturating_duration_since(at) > limit;
+        self.answers && self.sent_at.is_some_and(is_late)
     }
 }
 
@@ -75,6 +147,8 @@ pub(crate) struct Watch {
     pub(crate) book: BookHealth,
     pub(crate) alive_at: Option<Instant>,
     pub(crate) drip: Drip,
+    /// The newest touch could not be read: the one before it may be far from the market.
+    pub(crate) is_touch_refused: bool,
     reported: Option<FeedState>,
 }
 
@@ -84,6 +158,7 @@ impl Watch {
             book: BookHealth::Resyncing("waiting for the first book".into()),
             alive_at: None,
             drip: Drip::default(),
+            is_touch_refused: false,
             reported: None,
         }
     }
@@ -103,8 +178,14 @@ impl Watch {
             BookHealth::Broken(why) => return FeedState::Stale(why.clone()),
             BookHealth::Valid => {}
         }
+        if self.is_touch_refused {
+            return FeedState::Stale("a quote was refused".into());
+        }
         if self.alive_at.is_none_or(|at| now.saturating_duration_since(at) > silence) {
             return FeedState::Stale(format!("silent for over {} ms", silence.as_millis()));
+        }
+        if self.drip.is_future {
+            return FeedState::Stale("event times in the future".into());
         }
         if self.drip.exceeds(drip_limit) {
             return FeedState::Stale("dripping: events arrive later and later".into());
@@ -146,9 +227,52 @@ mod tests {
     }
 
     #[test]
+    fn dead_link_is_found_by_a_ping_and_one_that_never_answers_pings_is_not_judged_by_it() {
+        let (start, limit) = (Instant::now(), Duration::from_secs(2));
+        let late = start + Duration::from_secs(3);
+        let mut probe = Probe::default();
+        probe.ask(false);
+        assert!(probe.is_due(), "each connection is asked once, to learn whether it answers");
+        probe.sent(start);
+        assert!(!probe.unanswered(late, limit), "it may be one that never does");
+        probe.alive();
+        probe.ask(false);
+        assert!(!probe.is_due(), "once");
+        probe.answered();
+        probe.ask(true);
+        probe.sent(start);
+        probe.sent(late);
+        assert!(probe.unanswered(late, limit), "asking again gives no more time");
+        probe.alive();
+        assert!(!probe.unanswered(late, limit));
+    }
+
+    #[test]
+    fn event_from_the_future_is_stale_and_sets_no_mark_for_the_others() {
+        let (mut watch, now) = (Watch::new(), Instant::now());
+        (watch.book, watch.alive_at) = (BookHealth::Valid, Some(now));
+        let (at, hour, clock) = (Timestamp(7_200_000_000_000), 3_600_000_000_000, Some((0, 0)));
+        watch.drip.observe(Timestamp(at.0 + hour), at, clock, now);
+        assert_eq!(watch.judge(Ok(()), SILENCE, LIMIT, now).name(), "stale");
+        for i in 0..200 {
+            let later = now + Duration::from_millis(i * 100);
+            watch.drip.observe(at, at, clock, later);
+        }
+        assert_eq!(watch.judge(Ok(()), SILENCE, LIMIT, now), FeedState::Fresh);
+    }
+
+    #[test]
+    fn refused_touch_is_no_price() {
+        let (mut watch, now) = (Watch::new(), Instant::now());
+        (watch.book, watch.alive_at) = (BookHealth::Valid, Some(now));
+        watch.is_touch_refused = true;
+        assert_eq!(watch.judge(Ok(()), SILENCE, LIMIT, now).name(), "stale");
+    }
+
+    #[test]
     fn events_later_and_later_drip_and_a_constant_clock_difference_does_not() {
         let start = Instant::now();
-        let feed = |growth_ms: i64, offset: Option<i64>, first_ms: i64| {
+        let feed = |growth_ms: i64, offset: Option<(i64, i64)>, first_ms: i64| {
             let mut drip = Drip::default();
             for i in 0..200i64 {
                 let received = Timestamp(i * 100_000_000);
@@ -161,7 +285,10 @@ mod tests {
         assert!(!feed(0, None, -1_270), "a recorder's clock behind the exchange's");
         assert!(!feed(10, None, 40), "two seconds in all");
         assert!(feed(50, None, 40), "ten seconds in all");
-        assert!(feed(0, Some(0), 9_000), "late from the first event on, by the clock");
-        assert!(!feed(0, Some(-9_000_000_000), 9_000), "our clock is nine seconds ahead");
+        assert!(feed(0, Some((0, 0)), 9_000), "late from the first event on, by the clock");
+        assert!(
+            !feed(0, Some((-9_000_000_000, -8_990_000_000)), 9_000),
+            "our clock is nine seconds ahead"
+        );
     }
 }

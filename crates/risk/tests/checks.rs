@@ -506,6 +506,8 @@ fn exits_skip_flags_holds_counts_loss_edge_and_exposure_and_nothing_else() {
         s.position_cost = amount("99999");
         s.edge_bp = Some(0.0);
         s.cash = Amount::ZERO;
+        s.breaker = Some(("fleet", amount("16"), amount("15")));
+        s.rate_unknown = Some("ZAR".parse().unwrap());
     });
     passes("an exit", &free);
     let skipped: Vec<&str> = CHECKS.iter().filter(|c| c.entries_only).map(|c| c.name).collect();
@@ -514,12 +516,15 @@ fn exits_skip_flags_holds_counts_loss_edge_and_exposure_and_nothing_else() {
         "flags",
         "lifecycle",
         "holds",
+        "breaker",
         "spread",
         "depth_share",
         "order_rate",
         "entries_per_day",
+        "rates",
         "daily_loss",
         "position",
+        "exposure",
         "edge",
     ];
     assert_eq!(skipped, may_skip);

@@ -119,7 +119,18 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         axum::extract::Query::try_from_uri(&parts.uri)
             .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|e| Problem::bad_request("INVALID_QUERY", e.body_text()))
+            .map_err(|e| query_problem(&e.body_text()))
+    }
+}
+
+/// The library's words without its prefix, and the parameter that they begin with.
+fn query_problem(text: &str) -> Problem {
+    let detail = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
+    let problem = Problem::bad_request("INVALID_QUERY", detail);
+    let is_name = |name: &&str| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    match detail.split_once(": ").map(|(name, _)| name).filter(is_name) {
+        Some(name) => problem.with("field", name),
+        None => problem,
     }
 }
 

@@ -16,4 +16,4 @@ mod venue;
 pub use latency::{LatencyModel, Leg, draw};
 pub use matching::{Execution, walk};
 pub use profile::{Cause, code};
-pub use venue::{Changed, Fill, MarketState, SimEvent, Venue};
+pub use venue::{Changed, Fill, MarketState, SimEvent, Venue, Waiting};

@@ -7,6 +7,48 @@ use std::collections::BTreeMap;
 /// The queue at a price that the book does not show: longer than any, until it is seen.
 pub(crate) const UNKNOWN: Quantity = Quantity(i64::MAX / 4);
 
+/// Shrinkings of a level that are remembered each with its time: prints lag behind quotes by a few
+/// updates at most.
+const FORESEEN_MAX: usize = 4;
+
+/// What was taken off a queue because its level shrank, and until when the prints of it may still
+/// come: the quote is often told before the print that moved it, and must not count twice. Each
+/// shrinking has a time of its own, else one that was a cancel would go on to hide prints for as
+/// long as the level shrinks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Foreseen([(Quantity, Timestamp); FORESEEN_MAX]);
+
+impl Foreseen {
+    fn add(&mut self, shrunk: Quantity, until: Timestamp) {
+        if !shrunk.is_positive() {
+            return;
+        }
+        let last = FORESEEN_MAX - 1;
+        match self.0.iter().position(|(quantity, at)| !quantity.is_positive() || *at == until) {
+            Some(i) => self.0[i] = (self.0[i].0 + shrunk, until),
+            // No room: the two newest become one, which hides no less.
+            None => self.0[last] = (self.0[last].0 + shrunk, until),
+        }
+    }
+
+    /// What of a print at an exchange time was not foreseen. Prints come in order, so what was to
+    /// come before it will not come any more.
+    fn rest_of(&mut self, quantity: Quantity, at: Timestamp) -> Quantity {
+        let mut rest = quantity;
+        for (foreseen, until) in &mut self.0 {
+            if *until < at {
+                *foreseen = Quantity::ZERO;
+            }
+            let told = rest.min(*foreseen);
+            *foreseen -= told;
+            rest -= told;
+        }
+        // The oldest stays first.
+        self.0.sort_by_key(|(foreseen, until)| (!foreseen.is_positive(), *until));
+        rest
+    }
+}
+
 /// An order of ours that rests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Resting {
@@ -19,14 +61,12 @@ pub(crate) struct Resting {
     pub(crate) ahead: Quantity,
     pub(crate) ahead_at_join: Quantity,
     /// The optimistic count: cancels are taken to be ahead of us.
-    ahead_optimistic: Quantity,
+    pub(crate) ahead_optimistic: Quantity,
     pub(crate) filled_optimistic: Quantity,
     /// What the level showed last, and what was printed there since.
     displayed: Quantity,
     printed: Quantity,
-    /// Taken off `ahead` because the level shrank, until when the prints of it may still come: the
-    /// quote is often told before the print that moved it, and must not count twice.
-    foreseen: (Quantity, Timestamp),
+    foreseen: Foreseen,
     pub(crate) joined_at: Timestamp,
     pub(crate) round_trip: Span,
 }
@@ -51,7 +91,7 @@ impl Resting {
             filled_optimistic: quantity.0 - quantity.1,
             displayed: ahead,
             printed: Quantity::ZERO,
-            foreseen: (Quantity::ZERO, Timestamp::EPOCH),
+            foreseen: Foreseen::default(),
             joined_at,
             round_trip,
         }
@@ -60,8 +100,7 @@ impl Resting {
     /// The level shows this much now; prints up to `until` may be in that already.
     fn see(&mut self, displayed: Quantity, until: Timestamp) {
         if self.ahead != UNKNOWN {
-            let shrunk = (self.ahead - displayed).0.max(0);
-            self.foreseen = (Quantity(self.foreseen.0.0 + shrunk), until);
+            self.foreseen.add(self.ahead - displayed, until);
         }
         let gone = self.displayed.0 - displayed.0;
         let cancelled = (gone - self.printed.0).max(0);
@@ -71,14 +110,10 @@ impl Resting {
         (self.displayed, self.printed) = (displayed, Quantity::ZERO);
     }
 
-    /// What of a print the level's shrinking has not told already.
-    fn unforeseen(&mut self, quantity: Quantity, at: Timestamp) -> Quantity {
-        if at > self.foreseen.1 {
-            self.foreseen.0 = Quantity::ZERO;
-        }
-        let told = quantity.min(self.foreseen.0);
-        self.foreseen.0 -= told;
-        quantity - told
+    /// A quote crossed it: no count of any queue says otherwise.
+    pub(crate) fn cross(&mut self, filled: Quantity) {
+        self.remaining -= filled;
+        self.filled_optimistic = (self.filled_optimistic + filled).min(self.quantity);
     }
 
     fn print_optimistic(&mut self, quantity: Quantity) {
@@ -211,7 +246,11 @@ impl Queues {
                 }
                 order.ahead = Quantity::ZERO;
             }
-            rest = rest.min(order.unforeseen(print.quantity, print.at));
+            // What is traded through the price says that nobody is left at it; only prints at the
+            // price itself may be what the level's shrinking told before.
+            if !print.is_through {
+                rest = rest.min(order.foreseen.rest_of(print.quantity, print.at));
+            }
             // What earlier orders of ours did not have ahead of them, but this one has.
             let ahead = Quantity((order.ahead.0 - eaten_before.0).max(0));
             let eaten = rest.min(ahead);

@@ -98,6 +98,19 @@ pub enum SimEvent {
     Cancelled(OrderId, CancelReason, Timestamp),
 }
 
+/// An order of ours that rests, with both counts of the queue before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Open quantity.
+    pub remaining: Quantity,
+    /// Market quantity ahead of it, as shown; `None`: nobody knows how long the queue is.
+    pub ahead: Option<Quantity>,
+    /// The same, where every cancel is taken to be ahead of us.
+    pub ahead_optimistic: Quantity,
+    /// What the optimistic count has filled by now.
+    pub filled_optimistic: Quantity,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Incoming {
     id: OrderId,
@@ -205,6 +218,16 @@ impl Venue {
     /// Orders that rest here.
     pub fn open_count(&self) -> u32 {
         self.bids.count() + self.asks.count()
+    }
+
+    /// Where an order stands in the queue at its price; `None`: it does not rest.
+    pub fn waiting(&self, id: OrderId) -> Option<Waiting> {
+        self.bids.find(id).or(self.asks.find(id)).map(|o| Waiting {
+            remaining: o.remaining,
+            ahead: Some(o.ahead).filter(|a| *a != UNKNOWN),
+            ahead_optimistic: o.ahead_optimistic,
+            filled_optimistic: o.filled_optimistic,
+        })
     }
 
     /// Best price of our resting orders on a side.

@@ -1,17 +1,18 @@
 //! Binance spot: one combined-stream socket per 300 symbols, REST snapshots, trades by id.
 
 pub mod book;
+mod missed;
 
 use crate::codec::binance::{self as codec, StreamEvent};
 use crate::config::FeedMode;
 use crate::error::ExchangeError;
 use crate::prints::Fetched;
-use crate::rest::{Reply, Rest};
+use crate::rest::Reply;
 use crate::session::Protocol;
 use crate::shard::{Changes, End, Flow, Shard, Shared};
 use crate::watch::BookHealth;
 use book::{DepthSync, Diff, Snapshot, Step};
-use domain::{BookUpdate, Instrument, InstrumentId, Level, Timestamp, Touch};
+use domain::{BookUpdate, InstrumentId, Level, Timestamp, Touch};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,15 +23,21 @@ pub(crate) const SYMBOLS_PER_SOCKET: usize = 300;
 /// Streams in one control frame: about 6 KB of text.
 const STREAMS_PER_FRAME: usize = 150;
 
-/// Least distance of two snapshots of a symbol; doubles with each fault up to a minute. A delisted
-/// symbol or a book that stays crossed must not eat the weight of all the others.
+/// Least distance of two snapshots of a symbol; doubles with each fault up to [`spacing_max`]. A
+/// delisted symbol or a book that stays crossed must not eat the weight of all the others.
 const SNAPSHOT_SPACING: Duration = Duration::from_millis(250);
+
+/// Longest distance, while the symbols in trouble are few: what is mended is soon seen.
+const SNAPSHOT_SPACING_MAX: Duration = Duration::from_secs(4);
+
+/// Weight a second that all symbols in trouble may spend together: half of our own 4,800 a minute.
+const TROUBLE_WEIGHT: u32 = 40;
+
+/// Snapshots after this many faults are small: depth is worth less than weight then.
+const SMALL_AFTER: u32 = 2;
 
 /// A book that stood this long has left its faults behind.
 const SOUND_AFTER: Duration = Duration::from_secs(30);
-
-/// Pages of 1,000 aggregate trades when catching up; beyond it there is a gap.
-const CATCH_UP_PAGES: usize = 20;
 
 /// Sequence state of one symbol.
 #[derive(Default)]
@@ -183,7 +190,7 @@ impl Binance {
             Ok(touch) => touch,
             Err(error) => {
                 shard.refused(Some(id), &error);
-                return Ok(());
+                return shard.touch_refused(id).await;
             }
         };
         if !shard.touch(id, at, touch).await? {
@@ -223,29 +230,40 @@ async fn resync(shard: &mut BinanceShard, id: InstrumentId, why: &str) -> Flow {
 
 /// Fetches a snapshot after a fault: at once after the first, later and later after others.
 fn fetch_soon(shard: &mut BinanceShard, id: InstrumentId) {
+    let longest = spacing_max(shard.feeds.values().filter(|f| f.book.faults > 0).count());
     let Some(feed) = shard.feeds.get_mut(&id) else { return };
     if feed.book.retry_at.is_some() {
         // Many frames of one burst say the same; counted each, they would cost a minute.
         return;
     }
-    let spacing = SNAPSHOT_SPACING * (1 << feed.book.faults.min(8));
+    let spacing = (SNAPSHOT_SPACING * (1 << feed.book.faults.min(16))).min(longest);
     feed.book.faults = feed.book.faults.saturating_add(1);
     let now = Instant::now();
     feed.book.retry_at = Some(feed.book.asked_at.map_or(now, |at| now.max(at + spacing)));
 }
 
+/// The more symbols are in trouble, the less often each may ask.
+fn spacing_max(troubled: usize) -> Duration {
+    let weight = u32::try_from(troubled).unwrap_or(u32::MAX).saturating_mul(SMALL_WEIGHT);
+    Duration::from_secs(u64::from(weight / TROUBLE_WEIGHT)).max(SNAPSHOT_SPACING_MAX)
+}
+
+/// Weight of a snapshot of 1,000 levels.
+const SMALL_WEIGHT: u32 = 50;
+
 /// 5,000 levels cost 250 of 6,000 a minute: with many symbols a reconnect could not pay that.
-const fn depth_limit(symbols: usize, mode: FeedMode) -> (u32, u32) {
+const fn depth_limit(symbols: usize, faults: u32, mode: FeedMode) -> (u32, u32) {
     match mode {
         FeedMode::Light => (5, 5),
-        FeedMode::Full if symbols <= 10 => (5_000, 250),
-        FeedMode::Full => (1_000, 50),
+        FeedMode::Full if symbols <= 10 && faults <= SMALL_AFTER => (5_000, 250),
+        FeedMode::Full => (1_000, SMALL_WEIGHT),
     }
 }
 
 fn fetch_depth(shard: &mut BinanceShard, id: InstrumentId) {
-    let (limit, weight) = depth_limit(shard.feeds.len(), shard.shared.config.feed);
+    let symbols = shard.feeds.len();
     let Some(feed) = shard.feeds.get_mut(&id) else { return };
+    let (limit, weight) = depth_limit(symbols, feed.book.faults, shard.shared.config.feed);
     if std::mem::replace(&mut feed.book.fetching, true) {
         return;
     }
@@ -253,7 +271,7 @@ fn fetch_depth(shard: &mut BinanceShard, id: InstrumentId) {
     let (shared, version) = (Arc::clone(&shard.shared), feed.version);
     let path = format!("/api/v3/depth?symbol={}&limit={limit}", encoded(&feed.instrument.native));
     shard.jobs.spawn(async move {
-        let reply = shared.rest.get(&path, weight).await;
+        let reply = shared.rest.get_quick(&path, weight).await;
         (id, version, Job::Depth(reply))
     });
 }
@@ -273,51 +291,9 @@ fn repair(shard: &mut BinanceShard, id: InstrumentId) {
     let (shared, version) = (Arc::clone(&shard.shared), feed.version);
     let instrument = Arc::clone(&feed.instrument);
     shard.jobs.spawn(async move {
-        let fetched = missed_prints(&shared.rest, &instrument, last, at).await;
+        let fetched = missed::missed_prints(&shared.rest, &instrument, last, at).await;
         (id, version, Job::Prints(fetched))
     });
-}
-
-/// The last 1,000 trades one by one; where they do not reach back far enough, aggregate trades from
-/// the last known time on. `historicalTrades` would go by id but needs a key.
-async fn missed_prints(
-    rest: &Rest,
-    of: &Instrument,
-    last: u64,
-    at: Timestamp,
-) -> Result<Fetched, ExchangeError> {
-    let name = encoded(&of.native);
-    let reply = rest.get(&format!("/api/v3/trades?symbol={name}&limit=1000"), 25).await?;
-    let recent = codec::decode_trades(&reply.body, of)?;
-    if recent.first().is_none_or(|p| p.id <= last + 1) {
-        return Ok(Fetched { prints: recent, is_complete: true });
-    }
-    let mut prints = Vec::new();
-    let mut reached = last;
-    let mut is_complete = true;
-    let mut from = format!("startTime={}", at.as_millis());
-    for _ in 0..CATCH_UP_PAGES {
-        let path = format!("/api/v3/aggTrades?symbol={name}&{from}&limit=1000");
-        let reply = rest.get(&path, 4).await?;
-        let page = codec::decode_agg_trades(&reply.body)?;
-        let Some(next) = page.last().map(|a| a.id + 1) else { break };
-        for agg in &page {
-            if agg.last <= reached {
-                continue;
-            }
-            // One that began before the last print cannot be split: its rest is not ours to guess.
-            is_complete &= agg.first == reached + 1;
-            reached = agg.last;
-            prints.push(agg.print(of)?);
-        }
-        if page.len() < 1_000 || recent.first().is_some_and(|p| p.id <= reached + 1) {
-            break;
-        }
-        from = format!("fromId={next}");
-    }
-    is_complete &= recent.first().is_none_or(|p| p.id <= reached + 1);
-    prints.extend(recent.into_iter().filter(|p| p.id > reached));
-    Ok(Fetched { prints, is_complete })
 }
 
 impl Protocol for Binance {
@@ -461,9 +437,35 @@ pub(crate) async fn instruments(
     Ok(codec::decode_exchange_info(&reply.body)?)
 }
 
+/// Some instruments, by names encoded for a query.
+pub(crate) async fn instruments_of(
+    shared: &Shared,
+    names: &str,
+) -> Result<crate::codec::InstrumentList, ExchangeError> {
+    let path = format!("/api/v3/exchangeInfo?symbols={names}");
+    let reply = shared.rest.get_quick(&path, 20).await?;
+    Ok(codec::decode_exchange_info(&reply.body)?)
+}
+
 /// The exchange's time in nanoseconds, known to the millisecond.
 pub(crate) async fn time(shared: &Shared) -> Result<(Reply, i64), ExchangeError> {
-    let reply = shared.rest.get("/api/v3/time", 1).await?;
+    let reply = shared.rest.get_quick("/api/v3/time", 1).await?;
     let ms = codec::decode_time(&reply.body)?;
     Ok((reply, ms.saturating_mul(1_000_000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_in_trouble_come_soon_and_never_eat_more_than_half_the_weight() {
+        assert_eq!(spacing_max(1), Duration::from_secs(4));
+        for troubled in [3usize, 10, 40, 300] {
+            let a_minute = troubled as u64 * u64::from(SMALL_WEIGHT) * 60;
+            let spent = a_minute / spacing_max(troubled).as_secs();
+            assert!(spent <= 2_500, "{troubled} symbols spend {spent} a minute");
+        }
+        assert_eq!(depth_limit(3, SMALL_AFTER + 1, FeedMode::Full).1, SMALL_WEIGHT);
+    }
 }

@@ -353,6 +353,15 @@ pub fn decode_symbols(body: &[u8]) -> Result<InstrumentList, DecodeError> {
     ))
 }
 
+/// The answer of `/api/v2/symbols/{symbol}`.
+///
+/// # Errors
+/// Where the answer is malformed.
+pub fn decode_symbol(body: &[u8]) -> Result<InstrumentList, DecodeError> {
+    let one = json::<WireSymbol<'_>>(data(body)?).and_then(|s| instrument(&s));
+    Ok(InstrumentList::collect(std::iter::once(one)))
+}
+
 fn instrument(wire: &WireSymbol<'_>) -> Result<Instrument, DecodeError> {
     let name = wire.symbol.as_ref();
     let price_scale = Instrument::scale_for(places(wire.price_increment));

@@ -20,6 +20,9 @@ pub(crate) const SYMBOLS_PER_SOCKET: usize = 100;
 /// Pings more often than this get the connection dropped.
 const PING_LEAST: Duration = Duration::from_secs(1);
 
+/// Least distance of two fetches for prints that were refused.
+const REPAIR_SPACING: Duration = Duration::from_secs(2);
+
 type KucoinShard = Shard<RangeSync, Prints>;
 
 /// Trades fetched after a reconnect.
@@ -34,6 +37,8 @@ pub(crate) struct Kucoin {
     pinged_at: Option<Instant>,
     ponged: bool,
     waiting: BTreeMap<String, (InstrumentId, &'static str)>,
+    /// When prints were last fetched for a refused one; bounded by the subscriptions.
+    repaired_at: BTreeMap<InstrumentId, Instant>,
 }
 
 impl Kucoin {
@@ -149,8 +154,14 @@ impl Kucoin {
             }
             Err(error) => {
                 shard.refused(Some(id), &error);
-                // Ids have holes here, so nothing would show that one is missing: ask.
-                repair(shard, id);
+                // Ids have holes here, so nothing would show that one is missing: ask, once a
+                // while, for a stream of them would eat the budget of all others.
+                let now = Instant::now();
+                let last = self.repaired_at.get(&id).copied();
+                if last.is_none_or(|at| now.saturating_duration_since(at) >= REPAIR_SPACING) {
+                    self.repaired_at.insert(id, now);
+                    repair(shard, id);
+                }
                 Ok(())
             }
         }
@@ -163,7 +174,10 @@ impl Kucoin {
         if since.is_some_and(|s| !self.ponged && s > timings.pong_timeout) {
             return Err(End::Reconnect("no pong".into()));
         }
+        // A silent link is asked at once; it answers, or it is dead.
+        let every = if self.ponged && shard.is_quiet(now) { timings.probe_after } else { every };
         if self.welcomed && since.is_none_or(|s| s >= every.max(PING_LEAST)) {
+            shard.probe.sent(now);
             self.next_id += 1;
             self.pinged_at = Some(now);
             self.ponged = false;
@@ -200,6 +214,7 @@ impl Protocol for Kucoin {
             Ok(StreamEvent::Trade(trade)) => self.trade(shard, trade, at).await,
             Ok(StreamEvent::Pong) => {
                 self.ponged = true;
+                shard.probe.answered();
                 Ok(())
             }
             Ok(StreamEvent::Welcome { ping_interval_ms }) => {
@@ -277,7 +292,7 @@ pub(crate) async fn histories(
 ) -> Result<Vec<domain::Print>, ExchangeError> {
     let name = crate::binance::encoded(&of.native);
     let path = format!("/api/v1/market/histories?symbol={name}");
-    let reply = shared.rest.get(&path, 3).await?;
+    let reply = shared.rest.get_quick(&path, 3).await?;
     Ok(codec::decode_histories(&reply.body, of)?)
 }
 
@@ -289,9 +304,18 @@ pub(crate) async fn instruments(
     Ok(codec::decode_symbols(&reply.body)?)
 }
 
+/// One instrument.
+pub(crate) async fn instrument_of(
+    shared: &Shared,
+    name: &str,
+) -> Result<crate::codec::InstrumentList, ExchangeError> {
+    let reply = shared.rest.get_quick(&format!("/api/v2/symbols/{name}"), 4).await?;
+    Ok(codec::decode_symbol(&reply.body)?)
+}
+
 /// The exchange's time in nanoseconds, known to the millisecond.
 pub(crate) async fn time(shared: &Shared) -> Result<(Reply, i64), ExchangeError> {
-    let reply = shared.rest.get("/api/v1/timestamp", 3).await?;
+    let reply = shared.rest.get_quick("/api/v1/timestamp", 3).await?;
     let ms = codec::decode_time(&reply.body)?;
     Ok((reply, ms.saturating_mul(1_000_000)))
 }

@@ -182,7 +182,7 @@ pub(crate) async fn trades_since(
     let from = since.max(oldest).as_millis();
     let name = crate::binance::encoded(&of.native);
     let path = format!("/api/1/trades?pair={name}&since={from}");
-    let reply = shared.rest.get(&path, 1).await?;
+    let reply = shared.rest.get_quick(&path, 1).await?;
     let prints: Vec<Print> = codec::decode_trades(&reply.body, of)?;
     let has_room = since >= oldest && prints.len() < TRADES_PER_PAGE;
     let reaches_back = prints.first().is_some_and(|p| last.is_some_and(|last| p.id <= last));
@@ -199,7 +199,7 @@ pub(crate) async fn instruments(
 
 /// There is no time endpoint: the `Date` header, known to the second, of the cheapest call.
 pub(crate) async fn time(shared: &Shared) -> Result<(Reply, i64), ExchangeError> {
-    let reply = shared.rest.get("/api/1/tickers?pair=XBTZAR", 1).await?;
+    let reply = shared.rest.get_quick("/api/1/tickers?pair=XBTZAR", 1).await?;
     let date = reply.date.ok_or_else(|| ExchangeError::Unavailable("no Date header".into()))?;
     Ok((reply, date.0))
 }

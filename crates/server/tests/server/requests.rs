@@ -47,6 +47,10 @@ async fn whatever_cannot_be_understood_is_a_problem() {
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{query}");
         assert_eq!(response.headers()["content-type"], "application/problem+json");
     }
+    let many = server.get("/api/trades?limit=many", token).await;
+    let many = problem(many, StatusCode::BAD_REQUEST, "INVALID_QUERY").await;
+    assert_eq!(many["field"], "limit");
+    assert!(many["detail"].as_str().unwrap().starts_with("limit: "), "{many}");
     let response = server.get("/api/bots/seven", token).await;
     problem(response, StatusCode::BAD_REQUEST, "INVALID_PATH").await;
     problem(server.get("/api/nothing", token).await, StatusCode::NOT_FOUND, "NOT_FOUND").await;

@@ -102,9 +102,9 @@ impl Venue {
                     self.credits.remove(0);
                 }
                 self.credits.push(Credit { side, price, quantity: filled, until });
-                self.queues_mut(side).at(price)[i].remaining -= filled;
+                self.queues_mut(side).at(price)[i].cross(filled);
                 let mut after = order;
-                after.remaining -= filled;
+                after.cross(filled);
                 out.push(self.passive(&after, filled, side, None, now, market));
             }
             self.queues_mut(side).sweep(price);

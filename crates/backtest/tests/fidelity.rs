@@ -1,0 +1,108 @@
+//! The measurement over recorded markets, which live beside the project; skipped without them.
+#![allow(clippy::unwrap_used)] // a test may panic
+
+use backtest::Source;
+use backtest::fidelity::{Fidelity, measure};
+use backtest::raw::Tape;
+use std::path::PathBuf;
+
+fn data(names: &[&str]) -> Option<Vec<PathBuf>> {
+    let root = std::env::var_os("AMARKTAI_SHARED").map(PathBuf::from);
+    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    // A worktree lies one level deeper.
+    let deeper = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../../shared");
+    let roots = [root, Some(beside), Some(deeper)];
+    let tapes = std::env::var_os("AMARKTAI_TAPES").map(PathBuf::from);
+    let folders = roots.into_iter().flatten().map(|r| r.join("data")).chain(tapes);
+    let files =
+        |folder: PathBuf| -> Vec<PathBuf> { names.iter().map(|n| folder.join(n)).collect() };
+    let found = folders.map(files).find(|files| files.iter().all(|f| f.exists()));
+    if found.is_none() {
+        println!("SKIPPED: {names:?} are not here; set AMARKTAI_SHARED or AMARKTAI_TAPES");
+    }
+    found
+}
+
+fn measured(names: &[&str]) -> Option<Fidelity> {
+    let tape = Tape::open(&data(names)?).unwrap();
+    let fidelity = measure(&tape);
+    println!("{fidelity}");
+    Some(fidelity)
+}
+
+/// To two places, as the bounds are stated.
+fn places(value: Option<f64>) -> f64 {
+    (value.unwrap() * 100.0).round() / 100.0
+}
+
+const BITCOIN: [&str; 2] =
+    ["binance_spot_btcusdt_20240808.raw.gz", "binance_spot_btcusdt_20240809.raw.gz"];
+
+#[test]
+fn takers_on_the_bitcoin_tape_pay_what_the_tape_says() {
+    let Some(fidelity) = measured(&BITCOIN) else { return };
+    let two = &fidelity.taker[&2];
+    assert!(two.n > 7_000, "{} orders", two.n);
+    assert!(two.signed_bp.unwrap().abs() <= 0.05);
+    assert!(two.abs_bp.unwrap() <= 0.085);
+    assert!(two.p95_bp.unwrap() <= 0.45);
+    assert!(two.top5_signed_bp.unwrap().abs() <= 0.25);
+    assert!(two.qty_weighted_signed_bp.unwrap().abs() <= 0.15);
+    // Latency is a bias in the taker's favour, and must be seen as one.
+    assert!((fidelity.taker[&100].signed_bp.unwrap() + 0.16).abs() <= 0.05);
+    assert!(fidelity.taker[&0].abs_bp < fidelity.taker[&2].abs_bp, "nothing is as good as now");
+}
+
+#[test]
+fn passive_orders_on_the_bitcoin_tape_fill_within_the_bounds() {
+    let Some(fidelity) = measured(&BITCOIN) else { return };
+    assert_eq!(fidelity.violations, 0);
+    for (horizon, shown, optimistic) in [(1, 0.28, 0.38), (5, 0.59, 0.74), (30, 0.81, 0.88)] {
+        let p = &fidelity.passive[&horizon];
+        assert!(p.n > 2_000, "{} orders within {horizon} s", p.n);
+        assert!(places(p.shown) >= shown, "{horizon} s: {:?}", p.shown);
+        assert!(places(p.optimistic) <= optimistic, "{horizon} s: {:?}", p.optimistic);
+        assert!(p.shown < p.optimistic);
+    }
+}
+
+#[test]
+fn order_of_the_files_does_not_matter() {
+    let Some(files) = data(&BITCOIN) else { return };
+    let reversed: Vec<PathBuf> = files.iter().rev().cloned().collect();
+    let (one, other) = (Tape::open(&files).unwrap(), Tape::open(&reversed).unwrap());
+    assert!(one.records() == other.records());
+    assert_eq!(one.gaps(), 0);
+    let instrument = &one.instruments()[0];
+    assert_eq!(instrument.symbol.to_string(), "BTC/USDT");
+    assert_eq!(instrument.price_amount(instrument.tick_size).to_string(), "0.01");
+    // The lot is 0.00001; some old order in the book is finer.
+    assert_eq!(instrument.quantity_amount(instrument.lot_size).to_string(), "0.000001");
+}
+
+#[test]
+fn part_without_a_snapshot_is_measured_on_its_touch() {
+    let Some(fidelity) = measured(&BITCOIN[1..]) else { return };
+    assert!(fidelity.taker[&2].abs_bp.unwrap() <= 0.085);
+    assert_eq!(fidelity.violations, 0);
+}
+
+#[test]
+fn order_by_order_log_is_measured_exactly() {
+    let Some(fidelity) = measured(&["bitstamp_btcusd_l3_20150501_first150min.log.gz"]) else {
+        return;
+    };
+    assert!(fidelity.taker[&0].n > 100);
+    assert!(fidelity.taker[&0].abs_bp.unwrap() <= 0.5, "{:?}", fidelity.taker[&0]);
+    assert_eq!(fidelity.violations, 0);
+}
+
+#[test]
+fn short_sessions_of_several_symbols_are_measured() {
+    for name in ["binance_spot_4alts_20211012", "kucoin_spot_5pairs_20210425"] {
+        let name = format!("{name}.session.jsonl.gz");
+        let Some(fidelity) = measured(&[name.as_str()]) else { return };
+        assert!(fidelity.taker[&0].n > 0 && fidelity.passive[&1].n > 100);
+        assert_eq!(fidelity.violations, 0);
+    }
+}

@@ -1,10 +1,13 @@
-//! Benchmarks: `cargo run --release -p bench -- all|trades|orders|fleet|wait|store|latency`;
+//! Benchmarks: `cargo run --release -p bench -- WHAT` with WHAT one of
+//! `all|trades|orders|fleet|wait|backtest|store|latency`;
 //! `-- footprint` and `-- first-trade` start the built program (see [`footprint`]).
 //!
 //! Of the core everything goes through [`engine::Engine::apply`]; what comes out is serialised
 //! into one reused buffer and hashed, and the hash of a second run must be the same.
 //! `store` measures rows written, `latency` the way from an exchange's socket to the decision.
 
+#[cfg(feature = "shell")]
+mod bars;
 #[cfg(feature = "shell")]
 mod child;
 #[cfg(feature = "shell")]
@@ -65,6 +68,9 @@ fn shell(
     scale: Option<usize>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let is_asked = |name: &str| which == "all" || which == name;
+    if is_asked("backtest") {
+        bars::run_all(prints);
+    }
     if is_asked("store") {
         store::run(prints)?;
     }

@@ -149,7 +149,8 @@ fn one_bot_more_changes_no_other_bots_trades() {
 fn nothing_knows_the_future_of_any_kind() {
     let (_directory, path) = file("a.csv", &wave(900));
     for kind in StrategyKind::ALL {
-        let (tape, job) = plan(&path, vec![bot(kind, "{}")]).prepare(engine_config(), None).unwrap();
+        let (tape, job) =
+            plan(&path, vec![bot(kind, "{}")]).prepare(engine_config(), None).unwrap();
         let found = look_ahead::check(&tape, &job).unwrap();
         assert_eq!((found.places, found.differences), (8, vec![]), "{kind}");
     }
@@ -157,8 +158,11 @@ fn nothing_knows_the_future_of_any_kind() {
 
 #[test]
 fn gaps_are_refused_by_name_and_accepted_when_told() {
-    let text: String =
-        wave(600).lines().enumerate().filter(|(n, _)| *n != 300).fold(String::new(), |all, (_, l)| all + l + "\n");
+    let text: String = wave(600)
+        .lines()
+        .enumerate()
+        .filter(|(n, _)| *n != 300)
+        .fold(String::new(), |all, (_, l)| all + l + "\n");
     let (_directory, path) = file("a.csv", &text);
     let bots = vec![bot(StrategyKind::EmaCross, "{\"fast\":5,\"slow\":15}")];
     let mut plan = plan(&path, bots);

@@ -67,7 +67,8 @@ fn symbol() -> domain::Symbol {
 
 pub(crate) fn run_all(scale: usize) {
     let count = BARS * scale as i64 / 1_000_000;
-    let instrument = backtest::market::instrument(Exchange::Binance, symbol(), (8, 8), Default::default());
+    let instrument =
+        backtest::market::instrument(Exchange::Binance, symbol(), (8, 8), Default::default());
     let market = Market {
         instrument,
         bars: bars(count),
@@ -90,7 +91,9 @@ pub(crate) fn run_all(scale: usize) {
             best = best.min(super::cpu_ns() - before);
         }
         let (s, each) = (best / 1e9, best / count as f64);
-        println!("  {kind:20} {s:.3} s of processor ({each:.0} ns a bar), {trades} trades; target 0.2 s");
+        println!(
+            "  {kind:20} {s:.3} s of processor ({each:.0} ns a bar), {trades} trades; target 0.2 s"
+        );
     }
     variants(&tape, count);
 }

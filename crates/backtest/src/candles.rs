@@ -201,7 +201,6 @@ fn aligned(bars: &[Bar], span: Span) -> Result<(), String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
 mod tests {
     use super::*;
     use std::io::Write;

@@ -189,7 +189,7 @@ fn segments_of_events(files: &[PathBuf]) -> Result<Option<PathBuf>, PlanError> {
 
 fn first_content(file: &Path) -> Result<Content, PlanError> {
     let first = if file.is_dir() { tape::segments(file)?.into_iter().next() } else { None };
-    Ok(tape::Reader::open(first.as_deref().unwrap_or(file))?.header().content.clone())
+    Ok(tape::Reader::open(first.as_deref().unwrap_or(file))?.header().content)
 }
 
 /// A market of bars: candles as CSV, or segments of our own.

@@ -1,5 +1,6 @@
 //! Benchmarks: `cargo run --release -p bench -- all|trades|orders|fleet|wait|store|latency`;
-//! `-- footprint` and `-- first-trade` start the built program (see [`footprint`]).
+//! `-- footprint` and `-- first-trade` start the built program (see [`footprint`]); `-- truth`
+//! measures no speed, but what the simulated exchange fills (see [`truth`]).
 //!
 //! Of the core everything goes through [`engine::Engine::apply`]; what comes out is serialised
 //! into one reused buffer and hashed, and the hash of a second run must be the same.
@@ -16,6 +17,7 @@ mod rig;
 mod store;
 mod tape;
 mod trades;
+mod truth;
 mod wait;
 
 /// Processor time of this process in nanoseconds, where the system says: other work on the machine
@@ -34,6 +36,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let scale: Option<usize> = args.next().and_then(|n| n.parse().ok());
     let prints = scale.unwrap_or(PRINTS);
     let is_asked = |name: &str| which == "all" || which == name;
+    if which == "truth" {
+        return truth::run(scale.map_or(truth::SEEDS, |seeds| seeds as u64));
+    }
     if is_asked("trades") {
         trades::run(prints);
     }

@@ -1,4 +1,5 @@
-//! Benchmarks: `cargo run --release -p bench -- all|trades|orders|fleet|wait|store|latency`;
+//! Benchmarks: `cargo run --release -p bench -- WHAT` with WHAT one of
+//! `all|trades|orders|fleet|wait|backtest|store|latency`;
 //! `-- footprint` and `-- first-trade` start the built program (see [`footprint`]); `-- truth`
 //! measures no speed, but what the simulated exchange fills (see [`truth`]).
 //!
@@ -6,6 +7,7 @@
 //! into one reused buffer and hashed, and the hash of a second run must be the same.
 //! `store` measures rows written, `latency` the way from an exchange's socket to the decision.
 
+mod bars;
 mod child;
 mod exchange;
 mod fleet;
@@ -50,6 +52,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     if is_asked("wait") {
         wait::run(prints);
+    }
+    if is_asked("backtest") {
+        bars::run_all(prints);
     }
     if is_asked("store") {
         store::run(prints)?;

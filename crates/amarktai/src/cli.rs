@@ -11,9 +11,8 @@ pub use client::{
     Positions, Role, Scope, Stop, Tokens, TokensVerb, Trades, Users, UsersVerb, Wallet, WalletMove,
     WalletVerb,
 };
-pub use research::{Backtest, Judged, Sampling, Study, Sweep};
-
 pub use data::{Data, DataVerb, Export, ExportFormat, ExportRows, Fetch, Import, Record, Replay};
+pub use research::{Backtest, Judged, Sampling, Study, Sweep};
 
 use crate::config::Overrides;
 use clap::{Args, Parser, Subcommand};

@@ -3,6 +3,7 @@
 //! Commands first, then market data, then time. What follows goes to the store in batches; answers,
 //! log lines and events leave only after the commit that holds them, in order.
 
+use crate::recording::Recording;
 use crate::watched::Watched;
 use domain::{AccountId, Actor, Exchange, Symbol, Timestamp};
 use engine::{Command, CommandError, Engine, Envelope, Input, InputKind, Output, Reply, Want};
@@ -70,6 +71,8 @@ pub struct Queues {
     pub markets: mpsc::Receiver<Delivery>,
     /// Takes those of markets that no bot trades.
     pub watched: Arc<Watched>,
+    /// Keeps every input for a replay, where that is wanted.
+    pub recording: Option<Recording>,
     /// What the engine wants of the exchanges.
     pub wants: mpsc::Sender<Vec<Want>>,
     /// What is said after each commit.
@@ -138,11 +141,11 @@ impl CoreLoop {
                     None => break,
                 },
                 input = self.queues.inputs.recv() => match input {
-                    Some(input) => self.apply(&input),
+                    Some(input) => self.apply(input),
                     None => break,
                 },
                 Some(delivery) = self.queues.markets.recv() => self.deliver(delivery),
-                () = due => self.apply(&Input { at: now(), kind: InputKind::Timer }),
+                () = due => self.apply(Input { at: now(), kind: InputKind::Timer }),
                 _ = wants.tick() => {
                     self.look_at_wants = true;
                     self.engine.touch_markets();
@@ -152,7 +155,7 @@ impl CoreLoop {
                 if let Ok(request) = self.queues.requests.try_recv() {
                     self.take(request);
                 } else if let Ok(input) = self.queues.inputs.try_recv() {
-                    self.apply(&input);
+                    self.apply(input);
                 } else if let Ok(delivery) = self.queues.markets.try_recv() {
                     self.deliver(delivery);
                 } else {
@@ -161,14 +164,21 @@ impl CoreLoop {
             }
             self.flush().await?;
         }
-        self.flush().await
+        self.flush().await?;
+        if let Some(recording) = self.queues.recording.take() {
+            recording.close();
+        }
+        Ok(())
     }
 
-    fn apply(&mut self, input: &Input) {
+    fn apply(&mut self, input: Input) {
         let is_rare = !matches!(input.kind, InputKind::Market { .. } | InputKind::Timer);
         self.look_at_wants |= is_rare;
-        self.engine.apply(input, &mut self.outputs);
+        self.engine.apply(&input, &mut self.outputs);
         self.pulse.applied_at_ns.store(input.at.0, Ordering::Relaxed);
+        if let Some(recording) = &mut self.queues.recording {
+            recording.take(input);
+        }
     }
 
     fn deliver(&mut self, delivery: Delivery) {
@@ -178,7 +188,7 @@ impl CoreLoop {
                 return;
             }
             let kind = InputKind::Market { instrument, event };
-            self.apply(&Input { at: delivery.received_at, kind });
+            self.apply(Input { at: delivery.received_at, kind });
         }
     }
 
@@ -206,7 +216,7 @@ impl CoreLoop {
         self.commands += 1;
         self.asked.insert(self.commands, reply);
         let envelope = Envelope { id: self.commands, actor, account, command };
-        self.apply(&Input { at: now(), kind: InputKind::Command(envelope) });
+        self.apply(Input { at: now(), kind: InputKind::Command(envelope) });
     }
 
     /// A new bot's market may be listed and not yet known to the engine.
@@ -221,7 +231,7 @@ impl CoreLoop {
         let instrument = catalogue.get(&(exchange, bot.symbol)).cloned();
         drop(catalogue);
         if let Some(instrument) = instrument {
-            self.apply(&Input { at: now(), kind: InputKind::Instrument(instrument) });
+            self.apply(Input { at: now(), kind: InputKind::Instrument(instrument) });
         }
     }
 
@@ -237,8 +247,12 @@ impl CoreLoop {
         if !self.outputs.is_empty() || !states.is_empty() {
             let outputs = std::mem::take(&mut self.outputs);
             let outputs = self.collect_sayings(outputs);
-            let batch = Batch { outputs, states, cursors: Vec::new() };
+            // Before the commit: what is committed can be replayed.
+            let cursors = self.queues.recording.as_mut().and_then(Recording::write);
+            let batch = Batch { outputs, states, cursors: cursors.into_iter().collect() };
             self.last_ticket = Some(self.store.commit(batch)?);
+        } else if let Some(recording) = &mut self.queues.recording {
+            recording.relieve();
         }
         if !self.sayings.is_empty() {
             let sayings = std::mem::take(&mut self.sayings);

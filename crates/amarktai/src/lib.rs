@@ -13,6 +13,7 @@ pub mod feeds;
 pub mod fidelity;
 pub mod logging;
 pub mod offline;
+mod recording;
 pub mod research;
 pub mod run;
 pub mod signals;

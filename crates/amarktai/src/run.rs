@@ -3,6 +3,7 @@
 use crate::config::{Config, FLAG_NAMES};
 use crate::core_loop::{Catalogue, CoreLoop, Pulse, Queues, SAYINGS_MAX, now, speak};
 use crate::feeds::{Feeds, FeedsStatus};
+use crate::recording::Recording;
 use crate::signals::Signals;
 use crate::supervise::Supervisor;
 use crate::watched::Watched;
@@ -84,6 +85,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     fs::create_dir_all(&config.data_dir)
         .map_err(|e| failed("store", format!("{}: {e}", config.data_dir.display())))?;
     let (store, loaded) = open(&path).await.map_err(|e| failed("store", e))?;
+    let recording = Recording::begin(config, &loaded);
     let engine =
         Engine::restore(engine_config(config), loaded.states).map_err(|e| failed("schema", e))?;
     let known = engine.fleet();
@@ -109,8 +111,15 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let first = Input { at: now(), kind: InputKind::Switches(switches) };
     let _ = inputs_tx.send(first).await;
     let watched = Arc::new(Watched::new(feeds_status.clone(), catalogue.clone()));
-    let queues =
-        Queues { requests, inputs, markets, watched: watched.clone(), wants: wants_tx, sayings };
+    let queues = Queues {
+        requests,
+        inputs,
+        markets,
+        watched: watched.clone(),
+        recording,
+        wants: wants_tx,
+        sayings,
+    };
     let core_loop = CoreLoop::new(engine, store.clone(), queues, catalogue.clone(), pulse.clone());
     let engine_end = spawn_engine(core_loop)?;
 
@@ -132,6 +141,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         AppState::new(core.clone(), store.clone(), server_config(config, label, address));
     state.metrics = Some(install_metrics()?);
     state.watch = Some(watched);
+    state.research = Some(Arc::new(crate::research::Backtests::new(config)));
     // Held in memory only: whoever may read our directory is let in while we run.
     let token = server::new_token();
     state.local_token = Some(server::token_digest(&token));
@@ -283,7 +293,7 @@ fn check_clock_and_policy(config: &Config) -> Result<(), RunError> {
     config.policy.validate().map_err(|e| failed("policy", e))
 }
 
-fn engine_config(config: &Config) -> EngineConfig {
+pub(crate) fn engine_config(config: &Config) -> EngineConfig {
     EngineConfig {
         seed: config.simulator.seed,
         latency_ms_p50: f64::from(config.simulator.latency_ms_p50),

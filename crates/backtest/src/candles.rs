@@ -3,8 +3,9 @@
 //! Prices and volumes are read as exact decimals; the scales of the instrument are the finest that
 //! the file shows. Nothing is repaired: a wrong row ends the reading with its file and line.
 
+use crate::gaps::{Gap, bar_gaps};
 use crate::recorded::TapeError;
-use domain::{Bar, Price, Quantity, Span, Timeframe, Timestamp};
+use domain::{Bar, Instrument, Price, Quantity, Span, Timeframe, Timestamp};
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -24,25 +25,13 @@ pub struct Candles {
     pub bars: Vec<Bar>,
     /// Length of each.
     pub timeframe: Timeframe,
-    /// Decimal places of prices.
-    pub price_scale: u8,
-    /// Decimal places of volumes.
-    pub quantity_scale: u8,
+    /// Decimal places of prices and of quantities; the bars are at the scales that
+    /// [`Instrument::scale_for`] makes of them.
+    pub places: (u8, u8),
     /// Bars that are missing between others.
     pub gaps: Vec<Gap>,
     /// Where they were read.
     pub files: Vec<PathBuf>,
-}
-
-/// Bars that are missing.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Gap {
-    /// The first missing bar's start.
-    pub from: Timestamp,
-    /// The next bar's start.
-    pub to: Timestamp,
-    /// How many are missing.
-    pub bars: i64,
 }
 
 /// A decimal as an integer with so many places.
@@ -101,15 +90,17 @@ pub fn read(files: &[PathBuf]) -> Result<Candles, TapeError> {
         let places = rows.iter().flat_map(|r| r.figures[figures.clone()].iter().map(|d| d.places));
         places.max().unwrap_or(0)
     };
-    let price_scale = finest(0..4);
-    let quantity_scale = finest(4..5).max(fine_enough(&rows)).min(PLACES_MAX);
+    let places = (finest(0..4), finest(4..5).max(fine_enough(&rows)).min(PLACES_MAX));
+    let (price_scale, quantity_scale) =
+        (Instrument::scale_for(places.0), Instrument::scale_for(places.1));
     let mut bars = Vec::with_capacity(rows.len());
     for row in &rows {
         let bar = row.bar(price_scale, quantity_scale);
         bars.push(bar.ok_or_else(|| whole(format!("figures at {} are too large", row.open_at)))?);
     }
-    let gaps = gaps(&bars, span).map_err(whole)?;
-    Ok(Candles { bars, timeframe, price_scale, quantity_scale, gaps, files: files.to_vec() })
+    aligned(&bars, span).map_err(whole)?;
+    let gaps = bar_gaps(&bars, span);
+    Ok(Candles { bars, timeframe, places, gaps, files: files.to_vec() })
 }
 
 /// Places of a quantity that is worth little, where the file's volumes are rounded to whole coins.
@@ -200,22 +191,15 @@ fn timeframe(rows: &[Row]) -> Result<Timeframe, String> {
     })
 }
 
-fn gaps(bars: &[Bar], span: Span) -> Result<Vec<Gap>, String> {
-    let mut gaps = Vec::new();
-    for pair in bars.windows(2) {
-        let (from, to) = (pair[0].open_at + span, pair[1].open_at);
-        if to.floor(span) != to {
-            return Err(format!("the bar at {to} does not start on its timeframe"));
-        }
-        if to > from {
-            gaps.push(Gap { from, to, bars: (to - from).0 / span.0 });
-        }
+/// Every bar starts where its timeframe does.
+fn aligned(bars: &[Bar], span: Span) -> Result<(), String> {
+    match bars.iter().map(|bar| bar.open_at).find(|at| at.floor(span) != *at) {
+        Some(at) => Err(format!("the bar at {at} does not start on its timeframe")),
+        None => Ok(()),
     }
-    Ok(gaps)
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
 mod tests {
     use super::*;
     use std::io::Write;
@@ -244,10 +228,10 @@ mod tests {
             let (_directory, path) = file(name, GOOD);
             let candles = read(&[path]).unwrap();
             assert_eq!(candles.timeframe, Timeframe::M5);
-            assert_eq!((candles.price_scale, candles.quantity_scale), (2, 7));
-            assert_eq!(candles.bars[0].high, Price(1_972_000));
-            assert_eq!(candles.bars[1].volume, Quantity(7_109_000_000));
-            assert_eq!((candles.gaps.len(), candles.gaps[0].bars), (1, 2));
+            assert_eq!(candles.places, (2, 7));
+            assert_eq!(candles.bars[0].high, Price(19_720_000_000));
+            assert_eq!(candles.bars[1].volume, Quantity(71_090_000_000));
+            assert_eq!((candles.gaps.len(), candles.gaps[0].missing), (1, Some(2)));
         }
     }
 

@@ -1,6 +1,7 @@
 //! One decoded recording in memory: read once, run many times.
 
-use crate::candles::{Candles, Gap};
+use crate::candles::Candles;
+use crate::gaps::Gap;
 use crate::recorded::{Recorded, Source, TapeError};
 use domain::{
     ClosedBar, DataGrade, FeedState, Instrument, MarketEvent, Price, Timeframe, Timestamp,
@@ -89,7 +90,7 @@ impl Tape {
         let mut markets: Vec<Market> = source.instruments().iter().map(market).collect();
         for event in &events {
             if let MarketEvent::Gap { from } = event.event {
-                let gap = Gap { from, to: event.at, bars: 0 };
+                let gap = Gap { from, until: event.at, missing: None };
                 markets[event.instrument].gaps.push(gap);
             }
         }

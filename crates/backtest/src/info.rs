@@ -175,7 +175,7 @@ fn events(path: &Path, first: &Path, bytes: u64) -> Result<Info, TapeError> {
             MarketEvent::Print(_) => info.prints += 1,
             MarketEvent::Touch(_) => info.touches += 1,
             MarketEvent::Book(_) => info.books += 1,
-            // No feed delivers closed bars as events; the bars of a tape have a file of their own.
+            // A tape of events is of what feeds say, and they say no bars.
             MarketEvent::Bar(_) => {}
             MarketEvent::Gap { from } => {
                 info.gap(Gap { from: *from, until: event.at, missing: None });

@@ -12,6 +12,7 @@ pub mod fidelity;
 mod gaps;
 pub mod import;
 pub mod info;
+pub mod inputs;
 pub mod look_ahead;
 pub mod market;
 pub mod plan;

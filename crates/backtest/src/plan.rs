@@ -1,10 +1,12 @@
 //! What is to be run, as people write it: bots, their data, and what is assumed of it.
 
-use crate::candles::{self, Gap};
+use crate::candles;
 use crate::decoded::{Market, Tape};
-use crate::market::{FeeRates, half_spread_bp, instrument};
+use crate::gaps::{Gap, bar_gaps};
+use crate::market::{FeeRates, half_spread_bp, instrument, with_rates};
 use crate::recorded::TapeError;
 use crate::run::Job;
+use crate::tape::{self, Content};
 use domain::{Exchange, Symbol, Timeframe, Timestamp};
 use engine::{EngineConfig, NewBot};
 use serde::{Deserialize, Serialize};
@@ -87,31 +89,61 @@ impl Plan {
         root: Option<&Path>,
     ) -> Result<(Tape, Job), PlanError> {
         self.check()?;
-        let mut markets = Vec::new();
-        for data in &self.data {
-            let files = data.files.iter().map(|f| inside(f, root));
-            let candles = candles::read(&files.collect::<Result<Vec<_>, _>>()?)?;
-            let gaps: Vec<&Gap> = candles.gaps.iter().filter(|g| self.covers(g)).collect();
-            if !self.accept_gaps && !gaps.is_empty() {
-                return Err(refused(data.symbol, &gaps));
+        let tape = match self.events(root)? {
+            Some(tape) => tape,
+            None => {
+                let markets = self.data.iter().map(|data| market(data, root));
+                Tape::of_bars(markets.collect::<Result<_, _>>()?)
             }
-            let scales = (candles.price_scale, candles.quantity_scale);
-            let instrument = instrument(data.exchange, data.symbol, scales, data.fees);
-            let half = data.half_spread_bp.unwrap_or(half_spread_bp(data.exchange));
-            markets.push(Market::of_candles(candles, instrument, half));
+        };
+        for market in tape.markets.iter().filter(|_| !self.accept_gaps) {
+            let gaps: Vec<&Gap> = market.gaps.iter().filter(|g| self.covers(g)).collect();
+            if !gaps.is_empty() {
+                return Err(refused(market.instrument.symbol, &gaps));
+            }
         }
-        let tape = Tape::of_bars(markets);
         let bots = self.bots.iter().map(|bot| on_tape(bot, &tape));
         let bots = bots.collect::<Result<Vec<_>, _>>()?;
         let (from, to) = (self.from, self.to);
         Ok((tape, Job { bots, from, to, engine, keeps_everything: true }))
     }
 
-    fn covers(&self, gap: &Gap) -> bool {
-        self.from.is_none_or(|from| gap.to > from) && self.to.is_none_or(|to| gap.from < to)
+    /// A recorded tape of events, where the plan names one: alone, as it has all its markets in one
+    /// order of receipt.
+    fn events(&self, root: Option<&Path>) -> Result<Option<Tape>, PlanError> {
+        let files = self.data.iter().flat_map(|data| &data.files);
+        let files = files.map(|f| inside(f, root)).collect::<Result<Vec<_>, _>>()?;
+        let mut is_of_events = false;
+        for file in files.iter().filter(|file| is_tape(file)) {
+            is_of_events |= first_content(file)? == Content::Events;
+        }
+        let [file] = files.as_slice() else {
+            let problem = "a tape of events is run alone: name one segment or one folder";
+            return match is_of_events {
+                true => Err(PlanError::Plan(problem.to_owned())),
+                false => Ok(None),
+            };
+        };
+        if !is_of_events {
+            return Ok(None);
+        }
+        let name = [file.display().to_string()];
+        let mut tape = Tape::of_source(&mut tape::open(file)?, &name)?;
+        for (market, data) in tape.markets.iter_mut().zip(&self.data) {
+            market.instrument = with_rates(market.instrument.clone(), data.fees);
+        }
+        Ok(Some(tape))
     }
 
-    fn check(&self) -> Result<(), PlanError> {
+    fn covers(&self, gap: &Gap) -> bool {
+        self.from.is_none_or(|from| gap.until > from) && self.to.is_none_or(|to| gap.from < to)
+    }
+
+    /// What can be said without reading any data.
+    ///
+    /// # Errors
+    /// [`PlanError::Plan`].
+    pub fn check(&self) -> Result<(), PlanError> {
         let problem = |text: &str| Err(PlanError::Plan(text.to_owned()));
         if self.bots.is_empty() || self.bots.len() > BOTS_MAX {
             return problem("a plan has 1 to 100 bots");
@@ -133,8 +165,49 @@ impl Plan {
     }
 }
 
+fn is_tape(file: &Path) -> bool {
+    file.is_dir() || file.extension().is_some_and(|e| e == tape::EXTENSION)
+}
+
+fn first_content(file: &Path) -> Result<Content, PlanError> {
+    let first = if file.is_dir() { tape::segments(file)?.into_iter().next() } else { None };
+    Ok(tape::Reader::open(first.as_deref().unwrap_or(file))?.header().content)
+}
+
+/// A market of bars: candles as CSV, or segments of our own.
+fn market(data: &PlanData, root: Option<&Path>) -> Result<Market, PlanError> {
+    let files = data.files.iter().map(|f| inside(f, root)).collect::<Result<Vec<_>, _>>()?;
+    let half = data.half_spread_bp.unwrap_or(half_spread_bp(data.exchange));
+    if !files.iter().any(|file| is_tape(file)) {
+        let candles = candles::read(&files)?;
+        let instrument = instrument(data.exchange, data.symbol, candles.places, data.fees);
+        return Ok(Market::of_candles(candles, instrument, half));
+    }
+    let [file] = files.as_slice() else {
+        let problem = "a tape of bars is one file".to_owned();
+        return Err(PlanError::Plan(problem));
+    };
+    let read = tape::read_bars(file)?;
+    let found = (read.instrument.exchange, read.instrument.symbol);
+    if found != (data.exchange, data.symbol) {
+        let problem = format!("{}: is of {} on {}", file.display(), found.1, found.0);
+        return Err(PlanError::Plan(problem));
+    }
+    Ok(Market {
+        gaps: bar_gaps(&read.bars, read.timeframe.span().unwrap_or_default()),
+        bars: read.bars,
+        instrument: with_rates(read.instrument, data.fees),
+        timeframe: read.timeframe,
+        half_spread_bp: half,
+        files: vec![file.display().to_string()],
+    })
+}
+
 fn refused(symbol: Symbol, gaps: &[&Gap]) -> PlanError {
-    let name = |g: &&Gap| format!("{} to {} ({} bars)", g.from, g.to, g.bars);
+    let name = |g: &&Gap| match g.missing {
+        Some(missing) => format!("{} to {} ({missing} bars)", g.from, g.until),
+        None => format!("{} to {}", g.from, g.until),
+    };
     let named: Vec<String> = gaps.iter().take(GAPS_NAMED).map(name).collect();
     PlanError::Gaps { symbol, total: gaps.len(), named: named.join(", ") }
 }

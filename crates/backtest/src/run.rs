@@ -308,7 +308,7 @@ impl<'a> Drive<'a> {
         watch: &mut dyn FnMut(f64) -> ControlFlow<()>,
         done: f64,
     ) -> Result<(), RunError> {
-        if self.outcome.inputs % LOOK_EVERY == 0 && watch(done).is_break() {
+        if self.outcome.inputs.is_multiple_of(LOOK_EVERY) && watch(done).is_break() {
             return Err(RunError::Cancelled);
         }
         Ok(())
@@ -319,10 +319,10 @@ impl<'a> Drive<'a> {
         for output in self.outputs.drain(..) {
             match output {
                 Output::Trade(trade) => self.outcome.trades.push(trade),
-                Output::Fill(fill) if self.job.keeps_everything => {
-                    if self.outcome.fills.len() < KEPT_MAX {
-                        self.outcome.fills.push(fill);
-                    }
+                Output::Fill(fill)
+                    if self.job.keeps_everything && self.outcome.fills.len() < KEPT_MAX =>
+                {
+                    self.outcome.fills.push(fill);
                 }
                 Output::Decision(_) => self.outcome.orders += 1,
                 Output::Refusal(refused) => count(&mut self.outcome.refusals, &refused.refusal),

@@ -5,7 +5,7 @@ mod common;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, TimestampMillisecondArray};
 use backtest::Source;
 use backtest::export::{self, Format, Rows};
-use backtest::import::{ImportError, Order, Place, Written, import};
+use backtest::import::{ImportError, Order, Place, Written, copy, import, is_recording};
 use backtest::info::info;
 use backtest::tape::{open, read_bars};
 use common::*;
@@ -492,4 +492,33 @@ fn recorded_candles_have_the_gaps_that_are_known_of_them() {
     // Milliseconds since midnight are no time.
     let Some(path) = shared("data/coinbase_btcusd_1m_trade_20180404.csv.gz") else { return };
     assert!(Desk::new().take(&[path]).unwrap_err().to_string().contains("neither milliseconds"));
+}
+
+/// What is recorded is kept, and only recordings are taken for one.
+#[test]
+fn recordings_of_others_become_tapes_with_every_event() {
+    for (name, symbols) in [
+        ("binance_spot_btcusdt_20240808.raw.gz", 1),
+        ("binance_spot_4alts_20211012.session.jsonl.gz", 4),
+        ("kucoin_spot_5pairs_20210425.session.jsonl.gz", 5),
+        ("bitstamp_btcusd_l3_20150501_first150min.log.gz", 1),
+    ] {
+        let Some(path) = shared(&format!("data/{name}")) else { return };
+        assert!(is_recording(&path).unwrap(), "{name}");
+        let mut tape = backtest::raw::Tape::open(std::slice::from_ref(&path)).unwrap();
+        let desk = Desk::new();
+        let done = copy(&mut tape, name.to_owned(), false, &desk.place()).unwrap();
+        let mut back = open(&done.path).unwrap();
+        assert_eq!(back.instruments().len(), symbols, "{name}");
+        for event in tape.records() {
+            assert_eq!(back.next().unwrap().as_ref(), Some(event), "{name}");
+        }
+        assert_eq!(back.next().unwrap(), None);
+        let bytes = fs::metadata(&done.path).unwrap().len();
+        println!("{name}: {} events in {bytes} bytes", done.rows);
+    }
+    let desk = Desk::new();
+    for text in [candles(0..3), trade(7), "[[1609459200000,1,2,1,1,1]]".to_owned()] {
+        assert!(!is_recording(&desk.file("a", text)).unwrap());
+    }
 }

@@ -168,16 +168,21 @@ fn a_folder_begins_anew_where_what_it_is_about_changed_or_nothing_was_written() 
 }
 
 #[test]
-fn the_oldest_segments_go_first_and_the_one_in_use_never() {
+fn the_oldest_segments_go_first_and_those_to_keep_never() {
     let dir = tempfile::tempdir().unwrap();
     let (mut folder, _) = Folder::open(dir.path(), header()).unwrap();
     for n in 0..3 {
         folder.segment().event(at(n)).unwrap();
         folder.rotate(header()).unwrap();
     }
-    assert_eq!(folder.keep_within(u64::MAX).unwrap(), 0);
-    assert_eq!(folder.keep_within(0).unwrap(), 3);
-    assert_eq!(segments(dir.path()).unwrap().len(), 1);
+    let kept = dir.path().join("00000003.tape");
+    let all = folder.keep_within(u64::MAX, &kept).unwrap();
+    assert_eq!(segments(dir.path()).unwrap().len(), 4);
+    let one_less = folder.keep_within(all - 1, &kept).unwrap();
+    assert!(one_less < all);
+    assert_eq!(segments(dir.path()).unwrap().len(), 3);
+    folder.keep_within(0, &kept).unwrap();
+    assert_eq!(segments(dir.path()).unwrap(), [kept, dir.path().join("00000004.tape")]);
 }
 
 #[test]

@@ -35,6 +35,7 @@ named! {
     EmergencyStop, Performance, Market, OrderBook, Bar, StrategySchema, Policy, PolicyVersion,
     Bodyguard, System, Disk, Event, EventPage, Done, Decimal, Timeframe, RiskMode, Sizing,
     StopChoice, Problem, Exchange, Mode, Level, Role, Posting, PostingPage, BotDecisions,
+    BacktestPlan, BacktestQueued, BacktestState,
 }
 
 /// All shapes as `components.schemas`.
@@ -91,6 +92,7 @@ fn shape(word: &str) -> Value {
         "time" => json!({ "type": "string", "format": "date-time" }),
         "any" => json!({}),
         "closed" => one_of(["closed"]),
+        "queued" => one_of(["queued"]),
         words if words.contains('|') => one_of(words.split('|')),
         name => json!({ "$ref": format!("#/components/schemas/{name}") }),
     }

@@ -31,6 +31,10 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
     'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
+/// A report is a page of its own with its style inside; it runs no script.
+const REPORT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'none'";
+
 /// All routes, closed, bounded and logged.
 pub fn router(state: AppState) -> Router {
     let document: bytes::Bytes = openapi::document().to_string().into();
@@ -95,7 +99,11 @@ async fn logged(request: Request, next: Next) -> Response {
 }
 
 fn secure(path: &str, id: &str, response: &mut Response) {
-    let policy = if path.starts_with("/api/docs") { DOCS_POLICY } else { PAGE_POLICY };
+    let policy = match path {
+        path if path.starts_with("/api/docs") => DOCS_POLICY,
+        path if path.starts_with("/api/backtests/") => REPORT_POLICY,
+        _ => PAGE_POLICY,
+    };
     let headers = response.headers_mut();
     let fixed = [
         ("content-security-policy", policy),
@@ -126,11 +134,12 @@ pub async fn serve(
     state: AppState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let realtime = state.realtime.clone();
+    let (realtime, studies) = (state.realtime.clone(), state.studies.clone());
     let (began, mut begun) = tokio::sync::watch::channel(false);
     let shutdown = async move {
         shutdown.await;
         realtime.close();
+        studies.close();
         let _ = began.send(true);
     };
     let app = router(state).into_make_service_with_connect_info::<Peer>();

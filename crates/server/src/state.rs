@@ -6,6 +6,7 @@ use crate::core::Core;
 use crate::health::HealthReport;
 use crate::idempotency::Replies;
 use crate::realtime::Realtime;
+use crate::research::{Research, Studies};
 use arc_swap::ArcSwap;
 use domain::{AccountId, Currency};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -77,6 +78,8 @@ pub struct AppState {
     /// Digest of an admin's token that is in no store and ends with this process: for the command
     /// line of whoever owns the data directory.
     pub local_token: Option<storage::SecretHash>,
+    /// Runs backtests; `None`: they are not to be had here.
+    pub research: Option<Arc<dyn Research>>,
     pub(crate) passwords: Passwords,
     pub(crate) logins: Arc<LoginLimit>,
     pub(crate) replies: Arc<Replies>,
@@ -84,6 +87,7 @@ pub struct AppState {
     pub(crate) touched: Arc<Touched>,
     /// Turns for queries that read everything.
     pub(crate) heavy: Arc<Semaphore>,
+    pub(crate) studies: Arc<Studies>,
     pub(crate) started: Instant,
 }
 
@@ -100,12 +104,14 @@ impl AppState {
             emergency: None,
             watch: None,
             local_token: None,
+            research: None,
             passwords: Passwords::default(),
             logins: Arc::default(),
             replies: Arc::default(),
             realtime: Realtime::default(),
             touched: Arc::default(),
             heavy: Arc::new(Semaphore::new(1)),
+            studies: Arc::default(),
             started: Instant::now(),
         }
     }

@@ -11,6 +11,7 @@
 mod access;
 mod audit;
 mod cells;
+mod compare;
 mod control;
 mod error;
 mod events;
@@ -28,6 +29,7 @@ mod store;
 mod writer;
 
 pub use access::{NewSession, NewToken, NewUser, Role, SessionRow, TokenRow, UserRow, secret_hash};
+pub use compare::{Compared, Difference, compare};
 pub use control::{ControlAnswer, ControlError, ControlFailure, ControlWrite, Pending, SecretHash};
 pub use error::StoreError;
 pub use events::{

@@ -50,6 +50,7 @@ async fn carry_out(command: &Command, config: &Config) -> Result<ExitCode, Failu
     match command {
         Command::Sandbox(asked) => return sandbox::serve(asked).await,
         Command::Data(asked) => return data::data(config, &asked.verb).await?.print(is_json),
+        Command::Replay(asked) => return data::replay(config, asked)?.print(is_json),
         Command::Record(asked) => return data::record(config, asked).await?.print(is_json),
         Command::Events(asked) if asked.follow => return follow::follow(config, asked).await,
         Command::SetupCode => return setup_code::setup_code(config)?.print(is_json),
@@ -100,6 +101,7 @@ fn is_json(command: &Command) -> bool {
         Command::Why { client, .. } => client.json,
         Command::Check { json } | Command::Verify { json } => *json,
         Command::Data(asked) => asked.json,
+        Command::Replay(asked) => asked.json,
         Command::Bots(asked) => asked.client.json,
         Command::Trades(asked) => asked.client.json,
         Command::Orders(asked) => asked.client.json,

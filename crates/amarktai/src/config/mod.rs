@@ -25,7 +25,9 @@ pub use kind::{Secret, Shown};
 pub use origin::Origin;
 pub use problem::{ConfigErrors, Problem};
 pub use reader::Setting;
-pub use sections::{Account, ExchangeConfig, Exchanges, Feed, ReadKey, Server, Simulator, Storage};
+pub use sections::{
+    Account, ExchangeConfig, Exchanges, Feed, ReadKey, RecordingConfig, Server, Simulator, Storage,
+};
 pub use show::{settings_json, settings_text};
 pub use sources::{DEFAULT_FILE, DOTENV_FILE, FileText, Overrides, Sources};
 
@@ -72,6 +74,8 @@ pub struct Config {
     pub policy: Policy,
     /// `[simulator]`
     pub simulator: Simulator,
+    /// `[recording]`
+    pub recording: RecordingConfig,
     /// `[account]`
     pub account: Account,
     /// The product's flags.
@@ -130,6 +134,7 @@ impl Config {
             storage: Storage::read(reader),
             exchanges: Exchanges::read(reader),
             simulator: Simulator::read(reader),
+            recording: RecordingConfig::read(reader),
             account: Account::read(reader),
             policy: policy::read(reader),
             flags: Flags::read(reader),

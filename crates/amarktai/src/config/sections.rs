@@ -258,6 +258,35 @@ impl Simulator {
     }
 }
 
+/// `[recording]`: what is kept for `replay`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordingConfig {
+    /// Keep every input of the core.
+    pub has_inputs: bool,
+    /// In as much room.
+    pub quota_mb: u32,
+}
+
+impl RecordingConfig {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        Self {
+            has_inputs: reader.value(
+                "recording.inputs",
+                "Keep what the core is told, so that `replay` can run it again.",
+                &kind::boolean(),
+                true,
+            ),
+            // Below ten a session's own beginning may not fit.
+            quota_mb: reader.value(
+                "recording.quota_mb",
+                "Room for it; old sessions go first, and one that alone is larger ends early.",
+                &kind::whole32(" of megabytes", 10, 1_000_000),
+                256,
+            ),
+        }
+    }
+}
+
 /// `[account]`: how one person counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {

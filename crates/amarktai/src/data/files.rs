@@ -9,6 +9,7 @@ use backtest::export::{self, Format, Rows};
 use backtest::import::{self, Order};
 use backtest::info::{Info, info as read_info, tapes_below};
 use backtest::tape::{Content, Reader};
+use backtest::{Source, raw};
 use domain::Span;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,12 @@ use std::path::{Path, PathBuf};
 const AHEAD_MAX: Span = Span::from_secs(86_400);
 
 pub(super) fn import(config: &Config, asked: &Import) -> Result<Answer, Failure> {
+    let failed = |e: backtest::TapeError| Failure::could_not(format!("nothing was imported: {e}"));
+    if let Some(first) = asked.files.first()
+        && import::is_recording(first).map_err(failed)?
+    {
+        return recording(config, asked);
+    }
     let (Some(exchange), Some(symbol)) = (asked.exchange, asked.symbol) else {
         let usage = "say --exchange and --symbol: these files do not name their market";
         return Err(Failure::Usage(usage.to_owned()));
@@ -29,6 +36,25 @@ pub(super) fn import(config: &Config, asked: &Import) -> Result<Answer, Failure>
         replaces: asked.replace,
     };
     let done = import::import(&asked.files, &order, &place(config));
+    done.map(|written| answer(&[written])).map_err(|e| Failure::could_not(e.to_string()))
+}
+
+/// Recordings of others name their instruments themselves.
+fn recording(config: &Config, asked: &Import) -> Result<Answer, Failure> {
+    let failed = |e: backtest::TapeError| Failure::could_not(format!("nothing was imported: {e}"));
+    let mut tape = raw::Tape::open(&asked.files).map_err(failed)?;
+    let others = tape.instruments().iter().find(|i| {
+        asked.exchange.is_some_and(|e| e != i.exchange)
+            || asked.symbol.is_some_and(|s| tape.instruments().iter().all(|i| i.symbol != s))
+    });
+    if let Some(other) = others {
+        let found = format!("it is of {} {}", other.exchange, other.symbol);
+        return Err(Failure::Usage(format!("{found}; leave --exchange and --symbol away")));
+    }
+    let name = |p: &PathBuf| p.file_name().map(|n| n.to_string_lossy().into_owned());
+    let names: Vec<String> = asked.files.iter().filter_map(name).collect();
+    let origin = format!("imported from {}", names.join(", "));
+    let done = import::copy(&mut tape, origin, asked.replace, &place(config));
     done.map(|written| answer(&[written])).map_err(|e| Failure::could_not(e.to_string()))
 }
 

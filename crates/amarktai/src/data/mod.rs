@@ -5,8 +5,9 @@ mod fetch;
 mod files;
 mod progress;
 mod record;
+mod replay;
 
-use crate::cli::{DataVerb, Record};
+use crate::cli::{DataVerb, Record, Replay};
 use crate::client::{Answer, Failure};
 use crate::config::Config;
 use backtest::import::{Place, Written};
@@ -32,6 +33,11 @@ pub(crate) async fn data(config: &Config, verb: &DataVerb) -> Result<Answer, Fai
 /// `record …`
 pub(crate) async fn record(config: &Config, asked: &Record) -> Result<Answer, Failure> {
     record::record(config, asked).await
+}
+
+/// `replay …`
+pub(crate) fn replay(config: &Config, asked: &Replay) -> Result<Answer, Failure> {
+    replay::replay(config, asked)
 }
 
 /// Gaps that are printed; JSON has them all.

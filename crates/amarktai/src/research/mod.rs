@@ -1,9 +1,11 @@
-//! `backtest` and `sweep`: recorded data, no server, no store.
+//! `backtest` and `sweep`: recorded data, no store; the server asks for the first of them too.
 
+mod http;
 mod progress;
 mod study;
 mod sweep;
 
+pub use http::Backtests;
 pub use sweep::sweep;
 
 use crate::cli;

@@ -150,10 +150,13 @@ impl Pick {
                 let builder =
                     self.bars.get_or_insert_with(|| BarBuilder::new(timeframe, self.ids, print.at));
                 builder.on_print(print, &mut |bar| out.push(Row::Bar(bar)));
+                // A tape has them in their order: what is missing here does not come later.
+                if builder.missing().next().is_some() {
+                    builder.give_up(&mut |bar| out.push(Row::Bar(bar)));
+                }
             }
             (Rows::Bars(_), MarketEvent::Gap { from }) => {
                 if let Some(builder) = &mut self.bars {
-                    builder.give_up(&mut |bar| out.push(Row::Bar(bar)));
                     builder.lost(*from, at);
                 }
             }

@@ -102,6 +102,20 @@ fn quantity_places(surveys: &[Survey]) -> u8 {
     (0..=needed).rev().find(fits).unwrap_or_default()
 }
 
+/// Is it a recording as [`crate::raw`] reads them, rather than a table of rows?
+///
+/// # Errors
+/// It cannot be read.
+pub fn is_recording(path: &Path) -> Result<bool, TapeError> {
+    let head = lines::first_bytes(path, 512)?;
+    let text = String::from_utf8_lossy(&head);
+    let (first, rest) = text.split_once(' ').unwrap_or((&text, ""));
+    let is_line = first.len() >= 13 && first.bytes().all(|b| b.is_ascii_digit());
+    let has_json = rest.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_');
+    let is_stream = is_line && has_json.trim_start().starts_with('{');
+    Ok(is_stream || (text.starts_with('{') && text.contains("\"header\"")))
+}
+
 /// Copies any recording into a tape of ours, instruments and all.
 ///
 /// # Errors

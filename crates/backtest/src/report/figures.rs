@@ -1,7 +1,7 @@
 //! The figures of a backtest, by the formulas of `ledger::statistics`.
 
-use crate::candles::Gap;
 use crate::decoded::{Market, Tape};
+use crate::gaps::Gap;
 use crate::run::Outcome;
 use domain::{Amount, Currency, DataGrade, Rate, Round, Timestamp};
 use ledger::statistics::freqtrade::Freqtrade;
@@ -47,7 +47,7 @@ impl Data {
     /// Of a tape as far as it was run.
     pub fn of(tape: &Tape, outcome: &Outcome) -> Self {
         let (from, to) = outcome.span;
-        let inside = |gap: &&Gap| gap.to > from && gap.from < to;
+        let inside = |gap: &&Gap| gap.until > from && gap.from < to;
         let gaps: Vec<&Gap> = tape.gaps().map(|(_, gap)| gap).filter(inside).collect();
         let market = |m: &Market| DataMarket {
             exchange: m.instrument.exchange,

@@ -271,6 +271,6 @@ fn data(page: &mut Page, report: &Report<'_>) {
         ));
     }
     for gap in &report.data.gaps {
-        page.remark(&format!("gap: {} to {}, {} bars", gap.from, gap.to, gap.bars));
+        page.remark(&format!("gap: {} to {}", gap.from, gap.until));
     }
 }

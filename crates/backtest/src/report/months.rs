@@ -33,7 +33,6 @@ pub(super) fn year(months: &[Option<f64>; 12]) -> f64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
 mod tests {
     use super::*;
 

@@ -161,7 +161,6 @@ fn walk(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
 mod tests {
     use super::super::{Axis, Window};
     use super::*;

@@ -107,7 +107,6 @@ fn parse(text: &str, what: &Value) -> Option<(BTreeMap<Vec<usize>, Variant>, usi
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
 mod tests {
     use super::*;
     use serde_json::json;

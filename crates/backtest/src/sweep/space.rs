@@ -143,7 +143,6 @@ fn param(value: &str) -> ParamValue {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
 mod tests {
     use super::*;
 

@@ -86,25 +86,24 @@ impl Folder {
         Ok(())
     }
 
-    /// Drops the oldest segments until all together take no more than this; never the one in
-    /// use. Returns how many were dropped.
+    /// Drops the oldest segments until all together take no more than this; never this one, a
+    /// later one or the one in use. Returns how many bytes are left.
     ///
     /// # Errors
     /// The disk says no.
-    pub fn keep_within(&self, bytes_max: u64) -> Result<usize, TapeError> {
+    pub fn keep_within(&self, bytes_max: u64, kept_from: &Path) -> Result<u64, TapeError> {
         let paths = segments(&self.dir)?;
         let size = |path: &PathBuf| fs::metadata(path).map_or(0, |m| m.len());
         let mut bytes: u64 = paths.iter().map(size).sum();
-        let mut dropped = 0;
-        for path in paths.iter().filter(|p| *p != self.segment.path()) {
+        let in_use = self.segment.path();
+        for path in paths.iter().filter(|p| p.as_path() < kept_from && *p != in_use) {
             if bytes <= bytes_max {
                 break;
             }
             bytes -= size(path);
             fs::remove_file(path).map_err(|e| unreadable(path, e))?;
-            dropped += 1;
         }
-        Ok(dropped)
+        Ok(bytes)
     }
 
     /// Ends the last segment.

@@ -17,6 +17,7 @@ mod segment;
 mod source;
 
 pub use block::{BLOCK_BYTES_MAX, Content, End, Header};
+pub(crate) use events::{EventChunk, Walk};
 pub use folder::{Folder, SEGMENT_BYTES_MAX, segments};
 pub use instrument::assumed_instrument;
 pub use memory::Loaded;

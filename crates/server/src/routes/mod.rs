@@ -1,5 +1,6 @@
 //! The routes, one module a subject.
 
+mod backtests;
 mod bot_history;
 mod bots;
 mod events;
@@ -25,5 +26,6 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(people::routes())
         .merge(events::routes())
         .merge(system::routes())
+        .merge(backtests::routes())
         .merge(not_built::routes())
 }

@@ -170,7 +170,8 @@ mod tests {
             reporting_rate: rate.map(Amount::from_int),
             reporting_currency: "ZAR".parse().unwrap(),
             entry_at: Timestamp::EPOCH,
-            timestamp: Timestamp::EPOCH,
+            // Each closes at an instant of its own, else they would be one step.
+            timestamp: Timestamp(1_000 + profit),
         }
     }
 

@@ -7,18 +7,26 @@
 //! into one reused buffer and hashed, and the hash of a second run must be the same.
 //! `store` measures rows written, `latency` the way from an exchange's socket to the decision.
 
+#[cfg(feature = "shell")]
 mod bars;
+#[cfg(feature = "shell")]
 mod child;
+#[cfg(feature = "shell")]
 mod exchange;
 mod fleet;
+#[cfg(feature = "shell")]
 mod floor;
+#[cfg(feature = "shell")]
 mod footprint;
+#[cfg(feature = "shell")]
 mod latency;
 mod orders;
 mod rig;
+#[cfg(feature = "shell")]
 mod store;
 mod tape;
 mod trades;
+#[cfg(feature = "shell")]
 mod truth;
 mod wait;
 
@@ -38,6 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let scale: Option<usize> = args.next().and_then(|n| n.parse().ok());
     let prints = scale.unwrap_or(PRINTS);
     let is_asked = |name: &str| which == "all" || which == name;
+    #[cfg(feature = "shell")]
     if which == "truth" {
         return truth::run(scale.map_or(truth::SEEDS, |seeds| seeds as u64));
     }
@@ -53,6 +62,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if is_asked("wait") {
         wait::run(prints);
     }
+    #[cfg(feature = "shell")]
+    shell(&which, prints, scale)?;
+    Ok(())
+}
+
+/// What goes beyond the core.
+#[cfg(feature = "shell")]
+fn shell(
+    which: &str,
+    prints: usize,
+    scale: Option<usize>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let is_asked = |name: &str| which == "all" || which == name;
     if is_asked("backtest") {
         bars::run_all(prints);
     }

@@ -175,6 +175,12 @@ impl Rig {
         self.sink.take(&mut self.out);
     }
 
+    /// Gives back the room of what was said, which is not the engine's.
+    pub(crate) fn shrink(&mut self) {
+        self.flush();
+        self.out.shrink_to(1_024);
+    }
+
     fn order(&mut self, account: Option<AccountId>, command: Command) -> Option<Reply> {
         self.command += 1;
         let actor = Actor::Person("bench".to_owned());
@@ -256,6 +262,7 @@ impl Rig {
     }
 
     /// Something from a connector, applied as it is.
+    #[cfg(feature = "shell")]
     pub(crate) fn live(&mut self, input: &Input) {
         self.now = self.now.max(input.at);
         self.engine.apply(input, &mut self.out);

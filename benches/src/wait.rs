@@ -57,9 +57,11 @@ fn measure(prints: usize, bots: usize) -> f64 {
         at = at + Span::from_secs(30);
         for market in &mut markets {
             trade(&mut rig, market, Some(at));
+            rig.flush();
         }
     }
-    rig.flush();
+    // All of them ordered at once: the room of what they said is not theirs.
+    rig.shrink();
     let (orders, cpu) = (rig.sink.orders, crate::cpu_ns());
     for n in 0..prints {
         let market = &mut markets[n % SYMBOLS];

@@ -225,7 +225,9 @@ impl Engine {
                 self.markets.get_mut(id).give_up_overdue(now, &mut change);
             }
             for account in 0..self.shards.len() {
-                if self.shards[account].has_interest(id) {
+                let shard = &self.shards[account];
+                let has_bar = !change.closed.is_empty() && shard.has_interest(id);
+                if has_bar || shard.next_arrival(id) <= now {
                     self.with_shard(account, now, |shard, world| {
                         shard.advance(id, world, out);
                         for (series, bar) in &change.closed {
@@ -236,6 +238,9 @@ impl Engine {
             }
         }
         for account in 0..self.shards.len() {
+            if self.shards[account].timers.first().is_none_or(|(at, _)| *at > now) {
+                continue;
+            }
             self.with_shard(account, now, |shard, world| {
                 while let Some((at, due)) = shard.timers.first().copied() {
                     if at > now {
@@ -378,6 +383,26 @@ fn tell(
     world: &World<'_>,
     out: &mut Vec<Output>,
 ) {
+    // Mostly nothing rests, is under way or is guarded: no price matters then.
+    let is_price = !matches!(event, MarketEvent::Feed { .. } | MarketEvent::Gap { .. });
+    if !is_price || shard.waits_for_price(id) {
+        tell_venue(shard, id, event, change, world, out);
+    }
+    for (series, bar) in &change.closed {
+        shard.on_bar(id, *series, bar, !change.is_backfill, world, out);
+    }
+}
+
+/// What an event does to orders that rest or are under way, and to what is guarded.
+#[inline(never)]
+fn tell_venue(
+    shard: &mut Shard,
+    id: InstrumentId,
+    event: &MarketEvent,
+    change: &Change,
+    world: &World<'_>,
+    out: &mut Vec<Output>,
+) {
     match event {
         MarketEvent::Print(print) => shard.on_print(id, print, world, out),
         MarketEvent::Touch(touch) => shard.on_book(id, Changed::Touch(touch), world, out),
@@ -393,7 +418,4 @@ fn tell(
         MarketEvent::Feed { .. } | MarketEvent::Bar(_) => {}
     }
     shard.on_bid(id, world, out);
-    for (series, bar) in &change.closed {
-        shard.on_bar(id, *series, bar, !change.is_backfill, world, out);
-    }
 }

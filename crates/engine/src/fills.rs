@@ -2,7 +2,7 @@
 
 use crate::bot::{Bot, EXIT_RETRY, OpenOrder, Outcome};
 use crate::output::{Output, TradeOpened};
-use crate::shard::{Shard, World, state_of};
+use crate::shard::{Due, Shard, World, state_of};
 use domain::{
     Amount, ExitReason, FillId, FillRecord, InstrumentId, Liquidity, OrderId, OrderPurpose,
     OrderStatus, Quantity, RejectCode, Round, Side, Timestamp,
@@ -90,6 +90,7 @@ impl Shard {
         if outcome.status.is_final() {
             if self.finish(slot, id, outcome, at, world, out) {
                 self.refresh_position(slot, world);
+                self.go_on_leaving(slot, at, world);
                 self.arm(slot, world);
                 self.flat(slot, world, out);
             }
@@ -180,10 +181,12 @@ impl Shard {
         }
         if is_last {
             self.finish(slot, fill.order, OrderStatus::Filled.into(), fill.at, world, out);
+            self.refresh_position(slot, world);
+            self.go_on_leaving(slot, fill.at, world);
         } else {
             self.tell_order(slot, at, OrderStatus::Open.into(), fill.at, world, out);
+            self.refresh_position(slot, world);
         }
-        self.refresh_position(slot, world);
         let own = OwnFill {
             level,
             side,
@@ -218,15 +221,21 @@ impl Shard {
             OrderPurpose::Entry if order.filled.is_positive() => self.bots[slot].entries += 1,
             _ => {}
         }
-        if self.bots[slot].exit_wanted.is_some() {
-            let retry = match order.filled.is_positive() || order.side == Side::Buy {
-                true => at,
-                false => at + EXIT_RETRY,
-            };
+        let has_fills = order.filled.is_positive();
+        if self.bots[slot].exit_wanted.is_some() && !has_fills {
+            let retry = if order.side == Side::Buy { at } else { at + EXIT_RETRY };
             self.bots[slot].exit_retry_at = retry;
             self.retry_exit(slot, retry.max(world.now));
         }
-        order.filled.is_positive()
+        has_fills
+    }
+
+    /// After fills and where it still is not flat: the next step of an exit is tried at once.
+    fn go_on_leaving(&mut self, slot: usize, at: Timestamp, world: &World<'_>) {
+        if self.bots[slot].exit_wanted.is_some() {
+            self.bots[slot].exit_retry_at = at;
+            self.retry_exit(slot, at.max(world.now));
+        }
     }
 
     pub(crate) fn close_trade(
@@ -304,6 +313,10 @@ impl Shard {
             // While an order is out a late fill may still open something to be sold.
             let is_done = bot.open.is_empty() && bot.books.exits.is_empty();
             if is_done && bot.exit_wanted.take().is_some() {
+                // Nothing is left to be tried: no timer has to say so.
+                if let Some(at) = bot.fixed.retry_at.take() {
+                    self.timers.remove(&(at, Due::RetryExit(slot as u32)));
+                }
                 self.interest(instrument).exiting.remove(&(slot as u32));
             }
             return;

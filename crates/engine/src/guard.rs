@@ -30,14 +30,15 @@ impl Shard {
         );
         let losses = self.bots[slot].losses_in_a_row;
         let is_unlucky = world.switches.bodyguard && losses_max > 0 && losses >= losses_max;
-        let (seconds, reason) = match is_unlucky {
-            true => (pause_s.max(cooldown_s), format!("{losses} losses in a row")),
-            false => (cooldown_s, "cooldown after a trade".to_owned()),
-        };
+        let seconds = if is_unlucky { pause_s.max(cooldown_s) } else { cooldown_s };
         if is_unlucky {
             self.bots[slot].losses_in_a_row = 0;
         }
         if seconds > 0 {
+            let reason = match is_unlucky {
+                true => format!("{losses} losses in a row"),
+                false => "cooldown after a trade".to_owned(),
+            };
             let until = at + Span::from_secs(i64::from(seconds));
             self.bots[slot].cooldown_until = Some(until);
             self.at(until, Due::Cooldown(slot as u32));

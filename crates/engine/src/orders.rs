@@ -209,13 +209,14 @@ impl Shard {
             purpose: wanted.purpose,
             at: world.now,
         };
+        // What is older than a second counts for nothing any more.
+        let sent = &mut self.sent[world.markets.get(instrument).instrument.exchange as usize];
+        while sent.front().is_some_and(|at| world.now - *at >= SECOND) {
+            sent.pop_front();
+        }
         let snapshot = self.snapshot(slot, instrument, wanted.side, world);
-        let hold = match wanted.side {
-            Side::Buy => snapshot.worst_cost(&intent).unwrap_or_default(),
-            Side::Sell => Amount::ZERO,
-        };
         match risk::check(intent, &snapshot) {
-            Ok(approved) => self.submit(slot, wanted, approved, hold, world, out),
+            Ok(approved) => self.submit(slot, wanted, approved, world, out),
             Err(refused) => self.refuse(slot, wanted.side, *refused, world, out),
         }
     }
@@ -232,8 +233,6 @@ impl Shard {
         let equity = self.equity(slot, world);
         let interest = self.interests[id.0 as usize].as_deref();
         let exchange = market.instrument.exchange as usize;
-        let sent = &self.sent[exchange];
-        let recent = sent.len() - sent.partition_point(|at| world.now - *at >= SECOND);
         let switches = world.switches;
         let flag_off = match (switches.trading, switches.paper_trading) {
             (false, _) => Some("ENABLE_TRADING"),
@@ -268,7 +267,7 @@ impl Shard {
             open_orders: interest.map_or(0, |i| i.venue.live_count()),
             own_opposite: interest.and_then(|i| i.venue.own_best(side.opposite())),
             last_order: bot.last_order,
-            orders_last_second: recent as u32,
+            orders_last_second: self.sent[exchange].len() as u32,
             entries_today: bot.day.entries,
             daily_loss_percent: equity.map(|e| loss_percent(bot.day.opening_equity, e)),
             edge_bp: bot.fixed.edge_bp,
@@ -280,7 +279,6 @@ impl Shard {
         slot: usize,
         wanted: Wanted,
         approved: risk::ApprovedOrder,
-        hold: Amount,
         world: &World<'_>,
         out: &mut Vec<Output>,
     ) {
@@ -304,7 +302,7 @@ impl Shard {
             quantity: wanted.quantity,
             filled: Quantity::ZERO,
             notional: Amount::ZERO,
-            hold,
+            hold: approved.worst_cost().unwrap_or_default(),
             // Inside a bar the trigger is the fair price: the bar's end is not known then.
             mid: self.price_in_bar.map(|p| scale.price_amount(p)).or(market.mid()),
             created_at: world.now,
@@ -337,11 +335,7 @@ impl Shard {
         if wanted.purpose == OrderPurpose::Entry {
             bot.day.entries += 1;
         }
-        let sent = &mut self.sent[exchange];
-        while sent.front().is_some_and(|at| world.now - *at >= SECOND) {
-            sent.pop_front();
-        }
-        sent.push_back(world.now);
+        self.sent[exchange].push_back(world.now);
         self.touch(slot);
         if let Some(price) = self.price_in_bar {
             self.leaving = Some((approved, price));

@@ -206,6 +206,21 @@ impl Shard {
         self.interests.get(id.0 as usize).is_some_and(Option::is_some)
     }
 
+    /// When the next message arrives at the simulated exchange.
+    pub(crate) fn next_arrival(&self, id: InstrumentId) -> Timestamp {
+        let interest = self.interests.get(id.0 as usize).and_then(Option::as_ref);
+        interest.map_or(Timestamp::MAX, |i| i.venue.next_due())
+    }
+
+    /// Does anything here hang on a price, apart from the figures of strategies?
+    pub(crate) fn waits_for_price(&self, id: InstrumentId) -> bool {
+        let Some(Some(interest)) = self.interests.get(id.0 as usize) else { return false };
+        !(interest.venue.is_idle()
+            && interest.venue.has_taken_nothing()
+            && interest.triggers.is_empty()
+            && interest.exiting.is_empty())
+    }
+
     pub(crate) fn slot(&self, id: BotId) -> Option<usize> {
         self.slots.get(&id).map(|slot| *slot as usize)
     }
@@ -349,8 +364,12 @@ pub(crate) fn state_of<'a>(market: &'a Market, clock: Clock) -> MarketState<'a> 
 /// A loss as percent of what there was.
 pub(crate) fn loss_percent(before: Amount, now: Amount) -> Amount {
     let lost = (before - now).or_zero();
+    // Mostly nothing is lost: no division then.
+    if lost.is_zero() {
+        return Amount::ZERO;
+    }
     let share = lost.quotient(before, Round::Down).unwrap_or_default();
-    share.product(Amount::from_int(100), Round::Down).unwrap_or_default()
+    share.atoms().checked_mul(100).map_or(Amount::ZERO, Amount::from_atoms)
 }
 
 /// A percentage as a share.

@@ -1,7 +1,8 @@
 //! Prices at which something must happen, ordered: a tick touches only what it crosses.
 
 use domain::{Price, Rate};
-use std::collections::{BTreeMap, BTreeSet};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 
 /// Why a trigger was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +52,7 @@ pub(crate) struct Triggers {
     trailing: Vec<Trailing>,
     /// The highest falling trigger and the lowest rising one, trailing included.
     window: Option<(Price, Price)>,
-    by_owner: BTreeMap<u32, Owned>,
+    by_owner: FxHashMap<u32, Owned>,
 }
 
 /// What one bot has set.

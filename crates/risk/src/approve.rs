@@ -2,6 +2,7 @@
 
 use crate::checks::CHECKS;
 use crate::exposure::AccountRisk;
+use crate::figures::Figures;
 use domain::{
     AccountId, Amount, BotId, Currency, FeedState, Holds, Instrument, InstrumentId, Lifecycle,
     Mode, OrderId, OrderKind, OrderPurpose, Policy, Price, Quantity, Refusal, Side, TimeInForce,
@@ -104,6 +105,7 @@ pub struct Snapshot<'a> {
 pub struct ApprovedOrder {
     intent: OrderIntent,
     worst_price: Option<Price>,
+    worst_cost: Option<Amount>,
     policy_version: u32,
     checks_passed: u32,
 }
@@ -118,6 +120,11 @@ impl ApprovedOrder {
     /// a sale takes what there is.
     pub const fn worst_price(&self) -> Option<Price> {
         self.worst_price
+    }
+
+    /// The worst that a buy can cost, to be held until it is final; `None`: a sale.
+    pub const fn worst_cost(&self) -> Option<Amount> {
+        self.worst_cost
     }
 
     /// Under which policy.
@@ -146,13 +153,14 @@ pub struct Refused {
 /// The refusals, first one first.
 pub fn check(intent: OrderIntent, snapshot: &Snapshot<'_>) -> Result<ApprovedOrder, Box<Refused>> {
     let is_entry = intent.purpose == OrderPurpose::Entry;
+    let figures = Figures::of(&intent, snapshot);
     let mut refused: Option<Box<Refused>> = None;
     let mut checks_passed = 0;
     for rule in CHECKS {
         if rule.entries_only && !is_entry {
             continue;
         }
-        match (rule.check)(&intent, snapshot) {
+        match (rule.check)(&intent, snapshot, &figures) {
             Ok(()) => checks_passed += 1,
             Err(refusal) => match &mut refused {
                 Some(r) => r.also.push(refusal),
@@ -165,7 +173,8 @@ pub fn check(intent: OrderIntent, snapshot: &Snapshot<'_>) -> Result<ApprovedOrd
     match refused {
         None => Ok(ApprovedOrder {
             intent,
-            worst_price: snapshot.worst_price(&intent),
+            worst_price: figures.worst_price,
+            worst_cost: figures.worst_cost,
             policy_version: snapshot.policy_version,
             checks_passed,
         }),

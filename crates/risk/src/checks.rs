@@ -3,11 +3,15 @@
 //! Exits and reductions skip flags, holds, counts, daily loss, edge and exposure; never collar,
 //! size, duplicate and freshness.
 
+use crate::figures::Figures;
 use crate::{OrderIntent, Snapshot};
 use domain::{
-    Amount, Instrument, InstrumentStatus, Lifecycle, Mode, OrderKind, Price, Quantity, Rate,
-    Refusal, Round, Side, StrategyKind,
+    Amount, InstrumentStatus, Lifecycle, Mode, OrderKind, Price, Rate, Refusal, Round, Side,
+    StrategyKind,
 };
+
+/// What a check is: what is wanted, what is known, what follows from both.
+pub type Rule = fn(&OrderIntent, &Snapshot<'_>, &Figures) -> Result<(), Refusal>;
 
 /// One check.
 pub struct Check {
@@ -16,20 +20,14 @@ pub struct Check {
     /// Skipped by exits and reductions?
     pub entries_only: bool,
     /// The check.
-    pub check: fn(&OrderIntent, &Snapshot<'_>) -> Result<(), Refusal>,
+    pub check: Rule,
 }
 
-const fn always(
-    name: &'static str,
-    check: fn(&OrderIntent, &Snapshot<'_>) -> Result<(), Refusal>,
-) -> Check {
+const fn always(name: &'static str, check: Rule) -> Check {
     Check { name, entries_only: false, check }
 }
 
-const fn entries(
-    name: &'static str,
-    check: fn(&OrderIntent, &Snapshot<'_>) -> Result<(), Refusal>,
-) -> Check {
+const fn entries(name: &'static str, check: Rule) -> Check {
     Check { name, entries_only: true, check }
 }
 
@@ -69,37 +67,37 @@ fn failed(check: &'static str, reason: &'static str) -> Refusal {
     Refusal::CheckFailed { check: check.to_owned(), reason: reason.to_owned() }
 }
 
-fn emergency_stop(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn emergency_stop(_: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     if s.emergency_stop { Err(Refusal::EmergencyStop {}) } else { Ok(()) }
 }
 
-fn flags(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn flags(_: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     match s.flag_off {
         Some(flag) => Err(Refusal::FlagOff { flag: flag.to_owned() }),
         None => Ok(()),
     }
 }
 
-fn lifecycle(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn lifecycle(_: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     match s.lifecycle {
         Lifecycle::Active => Ok(()),
         lifecycle => Err(Refusal::NotActive { lifecycle }),
     }
 }
 
-fn holds(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn holds(_: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     match s.holds.iter().next() {
         Some(hold) if !s.holds.is_empty() => Err(Refusal::Held { hold }),
         _ => Ok(()),
     }
 }
 
-fn breaker(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn breaker(_: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     let Some((scope, loss_percent, maximum_percent)) = s.breaker else { return Ok(()) };
     Err(Refusal::CircuitBreaker { scope: scope.to_owned(), loss_percent, maximum_percent })
 }
 
-fn fresh(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn fresh(_: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     if s.feed.is_fresh() && s.book.is_two_sided() && !s.book.is_crossed() {
         return Ok(());
     }
@@ -107,7 +105,7 @@ fn fresh(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     Err(Refusal::NotFresh { state: state.to_owned() })
 }
 
-fn spread(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn spread(_: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     let collar_bp = s.policy.spread_collar_bp;
     match s.book.spread_bp() {
         Some(spread_bp) if spread_bp > f64::from(collar_bp) => {
@@ -118,7 +116,7 @@ fn spread(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn status(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn status(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     let is_post_only = matches!(intent.kind, OrderKind::Limit { post_only: true, .. });
     match s.instrument.status {
         InstrumentStatus::Trading => Ok(()),
@@ -127,7 +125,7 @@ fn status(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn price_filter(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn price_filter(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     let OrderKind::Limit { price, .. } = intent.kind else { return Ok(()) };
     let i = s.instrument;
     let is_inside =
@@ -139,7 +137,7 @@ fn price_filter(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     Err(Refusal::PriceFilter { price, tick_size })
 }
 
-fn lot_size(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn lot_size(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     let i = s.instrument;
     let maximum = match (intent.kind, i.max_market_quantity) {
         (OrderKind::Market, Some(market)) => market.min(i.max_quantity),
@@ -157,7 +155,7 @@ fn lot_size(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     })
 }
 
-fn percent_price(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn percent_price(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     let (Some(band), OrderKind::Limit { price, .. }) = (s.instrument.percent_band, intent.kind)
     else {
         return Ok(());
@@ -171,7 +169,7 @@ fn percent_price(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> 
     Err(Refusal::PercentPrice { price, lowest, highest })
 }
 
-fn max_open_orders(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn max_open_orders(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     match s.instrument.max_open_orders {
         Some(maximum) if s.open_orders >= maximum && intent.kind != OrderKind::Market => {
             Err(Refusal::MaxOpenOrders { open: s.open_orders, maximum })
@@ -180,35 +178,23 @@ fn max_open_orders(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal
     }
 }
 
-/// The price at which the order is valued: its limit, else the touch it would take.
-fn reference(intent: &OrderIntent, s: &Snapshot<'_>) -> Option<Price> {
-    match intent.kind {
-        OrderKind::Limit { price, .. } => Some(price),
-        OrderKind::Market => s.book.best(intent.side.opposite()).map(|l| l.price),
-    }
-}
-
-fn notional(intent: &OrderIntent, s: &Snapshot<'_>) -> Option<Amount> {
-    reference(intent, s).map(|p| s.instrument.notional(p, intent.quantity, Round::Up))
-}
-
 fn percent_of(amount: Amount, percent: Amount) -> Amount {
     amount.times(Rate::from_percent_amount(percent).unwrap_or(Rate::ZERO), Round::Down)
 }
 
-fn order_size(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn order_size(intent: &OrderIntent, s: &Snapshot<'_>, figures: &Figures) -> Result<(), Refusal> {
     // A sell is bounded by what is held; its value may well have outgrown the equity limit.
     if intent.side == Side::Sell {
         return Ok(());
     }
     let unknown = || failed("order_size", "price or equity unknown");
-    let notional = notional(intent, s).ok_or_else(unknown)?;
+    let notional = figures.notional.ok_or_else(unknown)?;
     let equity = s.equity.ok_or_else(unknown)?;
     let maximum = percent_of(equity, s.policy.order_size_max_percent);
     if notional <= maximum { Ok(()) } else { Err(Refusal::OrderTooLarge { notional, maximum }) }
 }
 
-fn price_collar(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn price_collar(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     let OrderKind::Limit { price, .. } = intent.kind else { return Ok(()) };
     // Only a price that gives something away is dangerous; a passive one just waits.
     let Some(touch) = s.book.best(intent.side.opposite()) else { return Ok(()) };
@@ -231,14 +217,19 @@ fn price_collar(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     Err(Refusal::PriceCollar { price: s.instrument.price_amount(price), limit })
 }
 
-fn depth_share(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn depth_share(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     if intent.kind != OrderKind::Market {
         return Ok(());
     }
     let maximum_percent = s.policy.depth_share_max_percent;
     let needed = Rate::from_percent_amount(maximum_percent).filter(|r| r.0 > 0);
     let share = needed.ok_or_else(|| failed("depth_share", "limit is not a share"))?;
-    let enough = i128::from(intent.quantity.0) * i128::from(Rate::ONE.0) / i128::from(share.0);
+    // All of what is seen is mostly the limit, or it fits 64 bits: no division of 128.
+    let enough = match intent.quantity.0.checked_mul(Rate::ONE.0) {
+        Some(whole) => i128::from(whole / share.0),
+        None if share == Rate::ONE => i128::from(intent.quantity.0),
+        None => i128::from(intent.quantity.0) * i128::from(Rate::ONE.0) / i128::from(share.0),
+    };
     let mut visible = 0i128;
     let mut limit = None;
     for level in s.book.levels(intent.side.opposite()) {
@@ -260,7 +251,7 @@ fn depth_share(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     })
 }
 
-fn held(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn held(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     if intent.side == Side::Buy || intent.quantity <= s.held {
         return Ok(());
     }
@@ -268,57 +259,16 @@ fn held(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     Err(Refusal::NotHeld { quantity, held: s.instrument.quantity_amount(s.held) })
 }
 
-/// Parts in which an order may fill before the rounding of its fees costs more than is held. Each
-/// rounds up by less than one unit of the fee's last place.
-const FILLS_HELD: i64 = 100;
-
-/// The worst that a quantity can cost at a price, with the taker fee.
-fn cost_at(instrument: &Instrument, price: Price, quantity: Quantity) -> Amount {
-    let notional = instrument.notional(price, quantity, Round::Up);
-    // A notional itself is rounded up at the twelfth place.
-    let atoms = Amount::from_atoms(i128::from(FILLS_HELD));
-    // A fee in base comes out of what is bought, not out of cash.
-    if instrument.fees.in_received {
-        return notional + atoms;
-    }
-    let fee = instrument.fees.taker.max(instrument.fees.maker).max(Rate::ZERO);
-    let unit = Amount::from_scaled(1, instrument.fees.places.min(12), Round::Up);
-    let rounding = unit.part(FILLS_HELD, 1, Round::Up);
-    let fees = notional.times(fee, Round::Up);
-    notional + fees + atoms + if fee.0 > 0 { rounding } else { Amount::ZERO }
-}
-
-impl Snapshot<'_> {
-    /// The highest price that a market buy may pay: the touch and the price collar.
-    pub(crate) fn worst_price(&self, intent: &OrderIntent) -> Option<Price> {
-        if intent.side == Side::Sell || intent.kind != OrderKind::Market {
-            return None;
-        }
-        let touch = i128::from(self.book.best_ask()?.price.0);
-        let worst = touch + touch * i128::from(self.policy.price_collar_bp) / 10_000;
-        i64::try_from(worst).ok().map(Price)
-    }
-
-    /// The worst that a buy can cost here, to be held until it is final; sells hold base.
-    pub fn worst_cost(&self, intent: &OrderIntent) -> Option<Amount> {
-        let price = match intent.kind {
-            OrderKind::Limit { price, .. } => Some(price),
-            OrderKind::Market => self.worst_price(intent),
-        };
-        price.map(|price| cost_at(self.instrument, price, intent.quantity))
-    }
-}
-
-fn funds(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn funds(intent: &OrderIntent, s: &Snapshot<'_>, figures: &Figures) -> Result<(), Refusal> {
     if intent.side == Side::Sell {
         return Ok(());
     }
-    let needed = s.worst_cost(intent).ok_or_else(|| failed("funds", "no price"))?;
+    let needed = figures.worst_cost.ok_or_else(|| failed("funds", "no price"))?;
     let available = s.cash;
     if needed <= available { Ok(()) } else { Err(Refusal::InsufficientFunds { needed, available }) }
 }
 
-fn duplicate(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn duplicate(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     let Some((side, price, quantity, at)) = s.last_order else { return Ok(()) };
     let limit = match intent.kind {
         OrderKind::Limit { price, .. } => Some(price),
@@ -333,7 +283,7 @@ fn duplicate(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn self_match(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn self_match(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     let (Some(own), Some(limit)) = (s.own_opposite, crossing_price(intent)) else { return Ok(()) };
     let crosses = match intent.side {
         Side::Buy => limit >= own,
@@ -351,7 +301,7 @@ fn crossing_price(intent: &OrderIntent) -> Option<Price> {
     }
 }
 
-fn order_rate(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn order_rate(_: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     // 30 % are kept for exits.
     let maximum = (s.policy.orders_per_second_max * 7 / 10).max(1);
     let in_last_second = s.orders_last_second;
@@ -362,17 +312,17 @@ fn order_rate(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn entries_per_day(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn entries_per_day(_: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     let (today, maximum) = (s.entries_today, s.policy.entries_per_day(s.strategy));
     if today < maximum { Ok(()) } else { Err(Refusal::EntriesPerDay { today, maximum }) }
 }
 
-fn rates(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn rates(_: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     s.rate_unknown.map_or(Ok(()), |currency| Err(Refusal::RateUnknown { currency }))
 }
 
 /// Live counts the whole account's day; paper the bot's, and the account is warned.
-fn daily_loss(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn daily_loss(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     let maximum_percent = s.policy.daily_loss_max_percent;
     let lost = match intent.mode {
         Mode::Paper => s.daily_loss_percent,
@@ -386,9 +336,9 @@ fn daily_loss(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn position(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn position(_: &OrderIntent, s: &Snapshot<'_>, figures: &Figures) -> Result<(), Refusal> {
     let unknown = || failed("position", "price or equity unknown");
-    let order = notional(intent, s).ok_or_else(unknown)?;
+    let order = figures.notional.ok_or_else(unknown)?;
     let equity = s.equity.ok_or_else(unknown)?;
     let maximum = equity.times(s.policy.position_max(s.risk_mode), Round::Down);
     let all = s.position_cost + s.open_buys + order;
@@ -403,22 +353,22 @@ fn position(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
 }
 
 /// Live refuses; paper is warned when it is over, so that training goes on.
-fn exposure(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn exposure(intent: &OrderIntent, s: &Snapshot<'_>, figures: &Figures) -> Result<(), Refusal> {
     if intent.mode == Mode::Paper {
         return Ok(());
     }
     let unknown = || failed("exposure", "the account's exposure is not known");
     let account = s.account.ok_or_else(unknown)?;
-    let order = notional(intent, s).and_then(|n| n.product(account.quote_rate, Round::Up));
+    let order = figures.notional.and_then(|n| n.product(account.quote_rate, Round::Up));
     let (asset, exchange) = (s.instrument.symbol.base, s.instrument.exchange);
     let mut with_order = account.exposure.clone();
     with_order.add(asset, exchange, order.ok_or_else(unknown)?);
     with_order.check(asset, exchange, s.policy)
 }
 
-fn min_notional(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn min_notional(intent: &OrderIntent, s: &Snapshot<'_>, figures: &Figures) -> Result<(), Refusal> {
     let unknown = || failed("min_notional", "no price");
-    let mut notional = notional(intent, s).ok_or_else(unknown)?;
+    let mut notional = figures.notional.ok_or_else(unknown)?;
     let minimum = s.instrument.min_notional;
     // A market order is valued at the exchange's reference price, not at what it will pay.
     if let (OrderKind::Market, Some(price)) = (intent.kind, s.reference) {
@@ -431,9 +381,9 @@ fn min_notional(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn max_notional(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn max_notional(_: &OrderIntent, s: &Snapshot<'_>, figures: &Figures) -> Result<(), Refusal> {
     let Some(maximum) = s.instrument.max_notional else { return Ok(()) };
-    match notional(intent, s) {
+    match figures.notional {
         Some(notional) if notional > maximum => {
             Err(Refusal::NotionalAboveMaximum { notional, maximum })
         }
@@ -441,7 +391,7 @@ fn max_notional(intent: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn edge(_: &OrderIntent, s: &Snapshot<'_>) -> Result<(), Refusal> {
+fn edge(_: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
     let Some(edge_bp) = s.edge_bp else { return Ok(()) };
     let round_trip_bp = |rate: Rate| rate.max(Rate::ZERO).to_f64() * 2e4;
     let cost_bp = match s.strategy {

@@ -8,9 +8,11 @@
 mod approve;
 mod checks;
 mod exposure;
+mod figures;
 mod permission;
 
 pub use approve::{ApprovedOrder, OrderIntent, Refused, Snapshot, check};
-pub use checks::CHECKS;
+pub use checks::{CHECKS, Check, Rule};
 pub use exposure::{AccountRisk, Exposure};
+pub use figures::Figures;
 pub use permission::{Condition, Permission, Wish, permission, table};

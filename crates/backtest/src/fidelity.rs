@@ -9,7 +9,7 @@ mod aggressors;
 mod bars;
 mod figures;
 #[cfg(test)]
-mod invariants;
+mod invariants_tests;
 mod order;
 mod passive;
 mod taker;

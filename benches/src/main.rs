@@ -1,6 +1,7 @@
 //! Benchmarks: `cargo run --release -p bench -- WHAT` with WHAT one of
 //! `all|trades|orders|fleet|wait|backtest|store|latency`;
-//! `-- footprint` and `-- first-trade` start the built program (see [`footprint`]).
+//! `-- footprint` and `-- first-trade` start the built program (see [`footprint`]); `-- truth`
+//! measures no speed, but what the simulated exchange fills (see [`truth`]).
 //!
 //! Of the core everything goes through [`engine::Engine::apply`]; what comes out is serialised
 //! into one reused buffer and hashed, and the hash of a second run must be the same.
@@ -25,6 +26,8 @@ mod rig;
 mod store;
 mod tape;
 mod trades;
+#[cfg(feature = "shell")]
+mod truth;
 mod wait;
 
 /// Processor time of this process in nanoseconds, where the system says: other work on the machine
@@ -43,6 +46,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let scale: Option<usize> = args.next().and_then(|n| n.parse().ok());
     let prints = scale.unwrap_or(PRINTS);
     let is_asked = |name: &str| which == "all" || which == name;
+    #[cfg(feature = "shell")]
+    if which == "truth" {
+        return truth::run(scale.map_or(truth::SEEDS, |seeds| seeds as u64));
+    }
     if is_asked("trades") {
         trades::run(prints);
     }

@@ -105,7 +105,8 @@ pub fn read(files: &[PathBuf]) -> Result<Candles, TapeError> {
 
 /// Places of a quantity that is worth little, where the file's volumes are rounded to whole coins.
 fn fine_enough(rows: &[Row]) -> u8 {
-    let dearest = rows.iter().filter_map(|r| r.figures[1].at(0).or(Some(1))).max().unwrap_or(1);
+    let whole = |d: &Decimal| d.digits / 10i64.pow(u32::from(d.places));
+    let dearest = rows.iter().map(|r| whole(&r.figures[1])).max().unwrap_or(1);
     let digits = dearest.max(1).ilog10() as u8 + 1;
     (digits + 2).min(8)
 }

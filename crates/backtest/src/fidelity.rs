@@ -6,7 +6,10 @@
 //! [`simulator::Venue`] that trades; nothing here fills an order itself.
 
 mod aggressors;
+mod bars;
 mod figures;
+#[cfg(test)]
+mod invariants;
 mod order;
 mod passive;
 mod taker;
@@ -49,6 +52,7 @@ pub fn measure(tape: &Tape) -> Fidelity {
     let settled_at = tape.settled_at().unwrap_or(Timestamp(i64::MIN));
     let mut taker: BTreeMap<i64, Vec<taker::Sample>> = BTreeMap::new();
     let mut passive = Vec::new();
+    let mut bars = Vec::new();
     let mut violations = 0;
     for (at, instrument) in tape.instruments().iter().enumerate() {
         let records: Vec<&Recorded> =
@@ -61,11 +65,12 @@ pub fn measure(tape: &Tape) -> Fidelity {
             let samples = taker::run(&market, &orders, Span::from_millis(lag));
             taker.entry(lag).or_default().extend(samples);
         }
+        bars.extend(bars::run(&market, &orders));
         let (watched, broken) = passive::run(&market);
         passive.extend(watched);
         violations += broken;
     }
-    Fidelity::of(&taker, &passive, violations)
+    Fidelity::of(&taker, &passive, &bars, violations)
 }
 
 /// Orders of the tape passed the exchange's filters when they were sent; today's list and the parts

@@ -28,8 +28,11 @@ pub fn check(tape: &Tape, job: &Job) -> Result<Found, RunError> {
     let whole = run(tape, &job, &mut go_on)?;
     let (from, to) = whole.span;
     let mut found = Found::default();
+    let longest = tape.markets.iter().filter_map(|m| m.timeframe.span()).max();
     for place in 1..=PLACES {
         let cut = Timestamp(from.0 + (to.0 - from.0) / (PLACES + 1) * place);
+        // Where a bar ends: one that is open then is the future, its first price too.
+        let cut = longest.map_or(cut, |span| cut.floor(span));
         let other = run(&changed(tape, cut), &job, &mut go_on)?;
         found.places += 1;
         found.differences.extend(difference(&whole, &other, cut));
@@ -37,11 +40,12 @@ pub fn check(tape: &Tape, job: &Job) -> Result<Found, RunError> {
     Ok(found)
 }
 
-/// What differs up to a time.
+/// What differs before a time. What is filled at that very instant is filled at the open of a bar
+/// that lies after it.
 fn difference(a: &Outcome, b: &Outcome, cut: Timestamp) -> Option<String> {
-    let fills = |o: &Outcome| o.fills.iter().filter(|f| f.at <= cut).cloned().collect::<Vec<_>>();
+    let fills = |o: &Outcome| o.fills.iter().filter(|f| f.at < cut).cloned().collect::<Vec<_>>();
     let trades =
-        |o: &Outcome| o.trades.iter().filter(|t| t.exit_at <= cut).cloned().collect::<Vec<_>>();
+        |o: &Outcome| o.trades.iter().filter(|t| t.exit_at < cut).cloned().collect::<Vec<_>>();
     let equity = |o: &Outcome| -> Vec<(Timestamp, Amount)> {
         o.equity.iter().copied().filter(|(at, _)| *at <= cut).collect()
     };

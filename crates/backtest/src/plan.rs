@@ -4,10 +4,11 @@ use crate::candles;
 use crate::decoded::{Market, Tape};
 use crate::gaps::{Gap, bar_gaps};
 use crate::market::{FeeRates, half_spread_bp, instrument, with_rates};
+use crate::raw;
 use crate::recorded::TapeError;
 use crate::run::Job;
 use crate::tape::{self, Content};
-use domain::{Exchange, Symbol, Timeframe, Timestamp};
+use domain::{Exchange, Instrument, Symbol, Timeframe, Timestamp};
 use engine::{EngineConfig, NewBot};
 use serde::{Deserialize, Serialize};
 use std::path::{Component, Path, PathBuf};
@@ -113,24 +114,20 @@ impl Plan {
     fn events(&self, root: Option<&Path>) -> Result<Option<Tape>, PlanError> {
         let files = self.data.iter().flat_map(|data| &data.files);
         let files = files.map(|f| inside(f, root)).collect::<Result<Vec<_>, _>>()?;
-        let mut is_of_events = false;
-        for file in files.iter().filter(|file| is_tape(file)) {
-            is_of_events |= first_content(file)? == Content::Events;
-        }
-        let [file] = files.as_slice() else {
-            let problem = "a tape of events is run alone: name one segment or one folder";
-            return match is_of_events {
-                true => Err(PlanError::Plan(problem.to_owned())),
-                false => Ok(None),
-            };
-        };
-        if !is_of_events {
+        let mut tape = if files.iter().all(|file| !is_tape(file) && !is_csv(file)) {
+            let names: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
+            Tape::of_source(&mut raw::Tape::open(&files)?, &names)?
+        } else if let Some(file) = segments_of_events(&files)? {
+            Tape::of_source(&mut tape::open(&file)?, &[file.display().to_string()])?
+        } else {
             return Ok(None);
-        }
-        let name = [file.display().to_string()];
-        let mut tape = Tape::of_source(&mut tape::open(file)?, &name)?;
-        for (market, data) in tape.markets.iter_mut().zip(&self.data) {
-            market.instrument = with_rates(market.instrument.clone(), data.fees);
+        };
+        for market in &mut tape.markets {
+            let of = |i: &Instrument| (i.exchange, i.symbol);
+            let is_it = |d: &&PlanData| (d.exchange, d.symbol) == of(&market.instrument);
+            if let Some(data) = self.data.iter().find(is_it) {
+                market.instrument = with_rates(market.instrument.clone(), data.fees);
+            }
         }
         Ok(Some(tape))
     }
@@ -167,6 +164,27 @@ impl Plan {
 
 fn is_tape(file: &Path) -> bool {
     file.is_dir() || file.extension().is_some_and(|e| e == tape::EXTENSION)
+}
+
+fn is_csv(file: &Path) -> bool {
+    let name = file.to_string_lossy();
+    name.ends_with(".csv") || name.ends_with(".csv.gz")
+}
+
+/// The one segment or folder of events, where the plan names one.
+fn segments_of_events(files: &[PathBuf]) -> Result<Option<PathBuf>, PlanError> {
+    let mut is_of_events = false;
+    for file in files.iter().filter(|file| is_tape(file)) {
+        is_of_events |= first_content(file)? == Content::Events;
+    }
+    match files {
+        [file] if is_of_events => Ok(Some(file.clone())),
+        _ if is_of_events => {
+            let problem = "a tape of events is run alone: name one segment or one folder";
+            Err(PlanError::Plan(problem.to_owned()))
+        }
+        _ => Ok(None),
+    }
 }
 
 fn first_content(file: &Path) -> Result<Content, PlanError> {

@@ -117,6 +117,8 @@ struct Drive<'a> {
     /// The engine's id of each market.
     ids: Vec<InstrumentId>,
     last_equity: Vec<Amount>,
+    /// The newest mark, until its day is over.
+    day: Option<(Timestamp, Amount)>,
     outcome: Outcome,
     until: Timestamp,
     started: Timestamp,
@@ -136,6 +138,7 @@ impl<'a> Drive<'a> {
             bots: Vec::new(),
             ids: Vec::new(),
             last_equity: job.bots.iter().map(|b| b.capital).collect(),
+            day: None,
             outcome: Outcome { span: (from, to), ..Outcome::default() },
             until: to,
             started: from,
@@ -259,7 +262,7 @@ impl<'a> Drive<'a> {
             if is_last {
                 self.mark(at);
             }
-            self.look(watch, next.iter().sum::<usize>() as f64 / total)?;
+            self.look(watch, || next.iter().sum::<usize>() as f64 / total)?;
         }
         Ok(())
     }
@@ -297,7 +300,7 @@ impl<'a> Drive<'a> {
                 marked = recorded.at.floor(MARK_EVERY);
                 self.mark(recorded.at);
             }
-            self.look(watch, n as f64 / tape.events.len() as f64)?;
+            self.look(watch, || n as f64 / tape.events.len() as f64)?;
         }
         self.mark(self.until);
         Ok(())
@@ -306,9 +309,9 @@ impl<'a> Drive<'a> {
     fn look(
         &self,
         watch: &mut dyn FnMut(f64) -> ControlFlow<()>,
-        done: f64,
+        done: impl FnOnce() -> f64,
     ) -> Result<(), RunError> {
-        if self.outcome.inputs.is_multiple_of(LOOK_EVERY) && watch(done).is_break() {
+        if self.outcome.inputs.is_multiple_of(LOOK_EVERY) && watch(done()).is_break() {
             return Err(RunError::Cancelled);
         }
         Ok(())
@@ -316,18 +319,26 @@ impl<'a> Drive<'a> {
 
     /// Takes what the engine said.
     fn take(&mut self) {
+        let kept_max = if self.job.keeps_everything { KEPT_MAX } else { 0 };
         for output in self.outputs.drain(..) {
             match output {
                 Output::Trade(trade) => self.outcome.trades.push(trade),
-                Output::Fill(fill)
-                    if self.job.keeps_everything && self.outcome.fills.len() < KEPT_MAX =>
-                {
+                Output::Fill(fill) if self.outcome.fills.len() < kept_max => {
                     self.outcome.fills.push(fill);
                 }
                 Output::Decision(_) => self.outcome.orders += 1,
-                Output::Refusal(refused) => count(&mut self.outcome.refusals, &refused.refusal),
+                Output::Refusal(refused) => {
+                    count_refusal(&mut self.outcome.refusals, &refused.refusal)
+                }
                 _ => {}
             }
+        }
+    }
+
+    /// What all bots have at the end of the day at hand.
+    fn close_day(&mut self) {
+        if let (Some(first), Some((at, total))) = (self.bots.first(), self.day.take()) {
+            self.outcome.days.close(*first, at, Some(total));
         }
     }
 
@@ -336,25 +347,26 @@ impl<'a> Drive<'a> {
         let mut total = Amount::ZERO;
         let mut is_held = false;
         for (last, bot) in self.last_equity.iter_mut().zip(&self.bots) {
-            if let Some(equity) = self.engine.equity(*bot) {
-                *last = equity;
-            }
-            is_held = is_held || self.engine.has_position(*bot);
+            let (equity, is_holding) = self.engine.worth(*bot).unwrap_or_default();
+            *last = equity.unwrap_or(*last);
+            is_held |= is_holding;
             total += *last;
         }
         self.outcome.held.0 += u64::from(is_held);
         self.outcome.held.1 += 1;
         self.outcome.curve.push(at, total);
         // A bar that ends at midnight belongs to the day that it ends.
-        if let Some(first) = self.bots.first() {
-            self.outcome.days.close(*first, at - Span(1), Some(total));
+        let at_end = at - Span(1);
+        if self.day.is_some_and(|(last, _)| last.day() != at_end.day()) {
+            self.close_day();
         }
+        self.day = Some((at_end, total));
         if self.job.keeps_everything && self.outcome.equity.len() < KEPT_MAX {
             self.outcome.equity.push((at, total));
         }
     }
 }
 
-fn count(refusals: &mut BTreeMap<&'static str, u64>, refusal: &Refusal) {
+fn count_refusal(refusals: &mut BTreeMap<&'static str, u64>, refusal: &Refusal) {
     *refusals.entry(refusal.code().name()).or_default() += 1;
 }

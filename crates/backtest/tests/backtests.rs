@@ -92,10 +92,10 @@ fn profit_of_trades_and_equity_agree_to_the_last_place() {
     let report = Report::new("t".to_owned(), &tape, &outcome, 1);
     let closed: Amount = outcome.trades.iter().map(|t| t.profit_loss).sum();
     assert_eq!(report.figures.trades.net_profit, closed);
-    let is_flat = outcome.fills.len().is_multiple_of(2) && outcome.held.0 < outcome.held.1;
-    if is_flat && outcome.fills.last().is_some_and(|f| f.side == domain::Side::Sell) {
+    // Flat at the end: what was closed is all there is, but for dust.
+    if outcome.fills.last().is_some_and(|f| f.side == domain::Side::Sell) {
         let difference = (report.figures.profit - closed).abs();
-        assert!(difference < Amount::from_int(1), "dust alone: {difference}");
+        assert!(difference < Amount::from_int(1), "more than dust: {difference}");
     }
     let json = report.json();
     for key in ["data", "trades", "statistics", "equity"] {

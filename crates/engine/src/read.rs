@@ -60,16 +60,13 @@ impl Engine {
         self.shard(account).map_or(0, |shard| shard.bots.len() as u64)
     }
 
-    /// What a bot is worth now: cash and its position at the bid; `None`: not known.
-    pub fn equity(&self, id: BotId) -> Option<Amount> {
+    /// What a bot is worth now, cash and its position at the bid (`None`: not known), and whether
+    /// it holds something that can be sold.
+    pub fn worth(&self, id: BotId) -> Option<(Option<Amount>, bool)> {
         let (at, slot) = self.find(None, id)?;
-        self.shards[at].equity(slot, &self.world())
-    }
-
-    /// Does a bot hold something that can be sold?
-    pub fn has_position(&self, id: BotId) -> bool {
-        let found = self.find(None, id);
-        found.is_some_and(|(at, slot)| !self.shards[at].bots[slot].fixed.position.is_flat())
+        let shard = &self.shards[at];
+        let is_holding = !shard.bots[slot].fixed.position.is_flat();
+        Some((shard.equity(slot, &self.world()), is_holding))
     }
 
     /// A bot's name and exchange.

@@ -6,6 +6,7 @@ use crate::cli::Record;
 use crate::client::{Answer, Failure};
 use crate::config::Config;
 use crate::core_loop::now;
+use crate::signals::Signals;
 use backtest::tape::{Content, Folder, Header, Heard, Note, SEGMENT_BYTES_MAX};
 use backtest::{Recorded, TapeError};
 use domain::{DataGrade, FeedState, Instrument, InstrumentId, MarketEvent, Span, Timestamp};
@@ -20,6 +21,8 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 const FRAMES_MAX: usize = 8_192;
 
 pub(super) async fn record(config: &Config, asked: &Record) -> Result<Answer, Failure> {
+    // Before anything else: a signal that comes early ends us in order, too.
+    let mut signals = Signals::listen().map_err(|e| Failure::could_not(e.to_string()))?;
     let (tap, frames) = mpsc::channel(FRAMES_MAX);
     let tap = (!asked.no_raw).then_some(tap);
     let (connector, mut deliveries) = connect(config, asked.exchange, tap)?;
@@ -28,6 +31,7 @@ pub(super) async fn record(config: &Config, asked: &Record) -> Result<Answer, Fa
         found = listed(asked.exchange, &asked.symbols, &connector, &mut deliveries) => found?,
         // The list itself is a frame, and waits for room.
         never = waiting.collect() => match never {},
+        () = signals.come() => return Err(Failure::could_not("ended before it began")),
     };
     let failed = |e: TapeError| Failure::could_not(e.to_string());
     let mut recorder = Recorder::open(&asked.out, found).map_err(failed)?;
@@ -47,7 +51,7 @@ pub(super) async fn record(config: &Config, asked: &Record) -> Result<Answer, Fa
     };
     tokio::select! {
         done = recorder.work(&connector, &mut deliveries, &mut waiting) => done.map_err(failed)?,
-        () = crate::client::ended() => {}
+        () = signals.come() => {}
         () = ending => {}
     }
     // A connector that errs at closing has given all that it had.
@@ -146,7 +150,7 @@ impl Recorder {
         let (events, frames, bytes) = (self.events, self.frames, self.folder.segment().bytes());
         let counters = &status.counters;
         format!(
-            "{events} events, {frames} frames, {bytes} bytes in this segment, {} gaps, {} reconnects",
+            "{events} events, {frames} frames, segment of {bytes} bytes, {} gaps, {} reconnects",
             counters.book_gaps + counters.print_gaps,
             counters.reconnects,
         )

@@ -134,9 +134,11 @@ fn answer(run: &Run, times: &[(Timestamp, Timestamp)], compared: &Compared) -> A
     if run.lost > 0 {
         text += &format!("{} committed inputs are not on the tape\n", run.lost);
     }
+    let span = |(from, to): &(Timestamp, Timestamp)| json!({ "from": from, "to": to });
+    let spans: Vec<_> = times.iter().map(span).collect();
     let json = json!({
         "same": is_same, "sessions": run.sessions, "inputs": run.inputs, "lost_inputs": run.lost,
-        "times": times.iter().map(|(from, to)| json!({ "from": from, "to": to })).collect::<Vec<_>>(),
+        "times": spans,
         "rows": compared.rows.iter().map(|(t, n)| ((*t).to_owned(), json!(n)))
             .collect::<serde_json::Map<_, _>>(),
         "different": compared.different,

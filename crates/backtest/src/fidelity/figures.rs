@@ -65,12 +65,13 @@ impl Fidelity {
     pub(super) fn of(
         taker: &BTreeMap<i64, Vec<Sample>>,
         passive: &[Watched],
+        bars: &[f64],
         violations: u64,
     ) -> Self {
         Self {
             taker: LAGS_MS.map(|lag| (lag, Taker::of(&taker[&lag]))).into(),
             passive: HORIZONS_S.map(|s| (s, Passive::of(passive, Span::from_secs(s)))).into(),
-            bars: Bars::default(),
+            bars: Bars { n: bars.len(), mean_cost_difference_bp: mean(bars.iter().copied()) },
             violations,
         }
     }

@@ -9,7 +9,7 @@ use domain::{
 use market::Book;
 use risk::{ApprovedOrder, OrderIntent, Snapshot};
 
-/// The id of every order here: each has an exchange of its own.
+/// The id of an order that has an exchange of its own.
 pub(super) const ID: OrderId = OrderId { bot: BotId(1), seq: 1 };
 
 fn permissive() -> Policy {
@@ -41,6 +41,7 @@ fn deep(side: Side, price: Price, tick: Price) -> Book {
 /// An order for the simulated exchange alone; `None` where a real one could not be sent either.
 pub(super) fn approve(
     market: &Market<'_>,
+    id: OrderId,
     side: Side,
     kind: OrderKind,
     quantity: Quantity,
@@ -52,9 +53,9 @@ pub(super) fn approve(
         Side::Sell => OrderPurpose::Exit(ExitReason::Signal),
     };
     let intent = OrderIntent {
-        id: ID,
+        id,
         account: AccountId(1),
-        bot: ID.bot,
+        bot: id.bot,
         instrument: InstrumentId(0),
         mode: Mode::Paper,
         side,

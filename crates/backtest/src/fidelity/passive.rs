@@ -132,7 +132,7 @@ impl Virtual {
         let price = view.book.best(side)?.price;
         let kind = OrderKind::Limit { price, post_only: false };
         let quantity = market.instrument.min_quantity.max(market.instrument.lot_size);
-        let approved = approve(market, side, kind, quantity, price, at)?;
+        let approved = approve(market, ID, side, kind, quantity, price, at)?;
         let (mut venue, mut events) = (Venue::default(), Vec::new());
         venue.submit(approved, AT_ONCE);
         venue.advance(at, &view.state(), &mut events);

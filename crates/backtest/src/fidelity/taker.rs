@@ -2,7 +2,7 @@
 
 use super::Market;
 use super::aggressors::Aggressor;
-use super::order::{AT_ONCE, approve};
+use super::order::{AT_ONCE, ID, approve};
 use super::view::View;
 use domain::{OrderKind, Price, Quantity, Side, Span};
 use simulator::{SimEvent, Venue};
@@ -41,7 +41,7 @@ fn again(market: &Market<'_>, view: &View<'_>, order: &Aggressor) -> Option<f64>
     let near = view.book.best(order.side.opposite())?.price;
     let at = order.told.1;
     let kind = OrderKind::Market;
-    let approved = approve(market, order.side, kind, order.quantity, near, at)?;
+    let approved = approve(market, ID, order.side, kind, order.quantity, near, at)?;
     let (mut venue, mut events) = (Venue::default(), Vec::new());
     venue.submit(approved, AT_ONCE);
     venue.advance(at, &view.state(), &mut events);

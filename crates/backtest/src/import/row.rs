@@ -134,7 +134,7 @@ pub(crate) fn figure(name: &str, text: &str) -> Result<Amount, String> {
 fn shifted(digits: &str, exponent: i32) -> Option<Amount> {
     /// An atom is 10⁻¹², the largest figure 10²⁴.
     const EXPONENT_MAX: i32 = 40;
-    if exponent.abs() > EXPONENT_MAX {
+    if exponent.abs() > EXPONENT_MAX || !digits.bytes().any(|b| b.is_ascii_digit()) {
         return None;
     }
     let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |rest| ("-", rest));

@@ -59,7 +59,12 @@ fn curves(page: &mut Page, report: &Report<'_>) {
     let mut lines = vec![Line { name: "equity", colour: "main", points: equity, is_area: false }];
     if let [market] = report.tape.markets.as_slice() {
         let held = holding(report, market);
-        lines.push(Line { name: "buy and hold", colour: "other", points: held, is_area: false });
+        lines.push(Line {
+            name: "buy and hold before fees",
+            colour: "other",
+            points: held,
+            is_area: false,
+        });
     }
     page.raw(&chart(&lines, &[], 300, &|v| format!("{v:.0}")));
     page.section("Drawdown");
@@ -129,7 +134,7 @@ fn price(page: &mut Page, report: &Report<'_>, market: &Market) {
     }
     let points = prices(report, market);
     let line = Line { name: "price", colour: "other", points, is_area: false };
-    page.raw(&chart(&[line], &dots, 300, &|v| format!("{v:.6}").trim_end_matches('0').to_owned()));
+    page.raw(&chart(&[line], &dots, 300, &short));
     let shown = dots.len() / 2;
     let note =
         if shown < trades.len() { format!("; the first {shown} are drawn") } else { String::new() };
@@ -137,6 +142,15 @@ fn price(page: &mut Page, report: &Report<'_>, market: &Market) {
         "Blue: bought; green: sold with a profit; red: with a loss. {} trades{note}.",
         trades.len()
     ));
+}
+
+/// A price with as many decimals as tell it from its neighbours on a chart.
+fn short(price: f64) -> String {
+    match price.abs() {
+        p if p >= 1_000.0 => format!("{price:.0}"),
+        p if p >= 1.0 => format!("{price:.2}"),
+        _ => format!("{price:.6}"),
+    }
 }
 
 fn monthly(page: &mut Page, report: &Report<'_>) {

@@ -62,6 +62,7 @@ pub struct Variant {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Window {
     /// Returns of its days.
+    #[serde(with = "exact")]
     pub days: Vec<f64>,
     /// At its end, open positions at the bid.
     pub profit: Amount,
@@ -69,6 +70,21 @@ pub struct Window {
     pub trades: u64,
     /// Events that were worked off.
     pub inputs: u64,
+}
+
+/// Figures by their bits: a decimal text read back may differ in its last digit, and a sweep that
+/// goes on must end as one that was never cut.
+mod exact {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(days: &[f64], s: S) -> Result<S::Ok, S::Error> {
+        days.iter().map(|day| day.to_bits()).collect::<Vec<_>>().serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<f64>, D::Error> {
+        let bits = Vec::<u64>::deserialize(d)?;
+        Ok(bits.into_iter().map(f64::from_bits).collect())
+    }
 }
 
 /// Why a sweep ended early.

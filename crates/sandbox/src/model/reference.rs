@@ -72,6 +72,14 @@ impl Reference {
         Self { noise, regime: Regime::Calm, left: Regime::Calm.dwell(), drift: 0.0, logs }
     }
 
+    /// Starts in a regime and stays in it.
+    pub fn held(seed: u64, usd: &[f64; ASSETS.len()], regime: Regime) -> Self {
+        let mut held = Self::new(seed, usd);
+        held.enter(regime);
+        held.left = f64::INFINITY;
+        held
+    }
+
     /// The regime that holds.
     pub const fn regime(&self) -> Regime {
         self.regime
@@ -114,13 +122,18 @@ impl Reference {
 
     fn switch(&mut self) {
         let draw = self.noise.uniform();
-        self.regime = match self.regime {
+        let next = match self.regime {
             Regime::Calm if draw < 0.85 => Regime::Trend,
             Regime::Trend if draw < 0.10 => Regime::Crash,
             Regime::Calm => Regime::Crash,
             Regime::Trend | Regime::Crash => Regime::Calm,
         };
+        self.enter(next);
         self.left = self.noise.exponential(self.regime.dwell());
+    }
+
+    fn enter(&mut self, regime: Regime) {
+        self.regime = regime;
         let sign = if self.noise.chance(0.5) { 1.0 } else { -1.0 };
         self.drift = match self.regime {
             Regime::Calm => 0.0,

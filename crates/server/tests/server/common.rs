@@ -67,7 +67,12 @@ impl Server {
     }
 
     pub(crate) async fn start_with(config: ServerConfig) -> Self {
-        Self::over(config, tempfile::tempdir().unwrap()).await
+        Self::over(config, tempfile::tempdir().unwrap(), |_| ()).await
+    }
+
+    /// With something that the binary brings.
+    pub(crate) async fn with_state(change: impl FnOnce(&mut AppState)) -> Self {
+        Self::over(config(), tempfile::tempdir().unwrap(), change).await
     }
 
     /// Ends, and starts again over the same store.
@@ -78,10 +83,14 @@ impl Server {
         let Self { state, store, .. } = self;
         drop(state);
         tokio::task::spawn_blocking(move || store.close()).await.unwrap().unwrap();
-        Self::over(config(), dir).await
+        Self::over(config(), dir, |_| ()).await
     }
 
-    async fn over(config: ServerConfig, dir: tempfile::TempDir) -> Self {
+    async fn over(
+        config: ServerConfig,
+        dir: tempfile::TempDir,
+        change: impl FnOnce(&mut AppState),
+    ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (sender, receiver) = mpsc::channel(64);
         let commands = Arc::new(AtomicUsize::new(0));
@@ -91,7 +100,8 @@ impl Server {
         run_loop(receiver, commands.clone(), script.clone(), store.clone());
         let code = ControlWrite::SetupCode(Some(storage::secret_hash(SETUP_CODE)));
         store.control(code).unwrap().answer_async().await.unwrap();
-        let state = AppState::new(Core::new(sender), store.clone(), config);
+        let mut state = AppState::new(Core::new(sender), store.clone(), config);
+        change(&mut state);
         let admin = token(&store, "root", Role::Admin, AccountId(1)).await;
         let trader = token(&store, "tom", Role::Trader, AccountId(1)).await;
         let viewer = token(&store, "vera", Role::Viewer, AccountId(1)).await;

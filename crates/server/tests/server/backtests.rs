@@ -1,0 +1,135 @@
+//! Backtests over HTTP: queued, bounded, one's own, ended with the process.
+
+use crate::common::{Server, problem};
+use domain::AccountId;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use server::{Course, Finding, Research};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Works until it is let go, or told to end.
+#[derive(Default)]
+struct Slow {
+    may_end: AtomicBool,
+    running: AtomicUsize,
+    most: AtomicUsize,
+    cancelled: AtomicUsize,
+}
+
+impl Research for Slow {
+    fn check(&self, plan: &Value) -> Result<(), String> {
+        if plan["bots"].is_array() { Ok(()) } else { Err("a plan has bots".to_owned()) }
+    }
+
+    fn backtest(&self, plan: &Value, course: &Course) -> Result<Finding, String> {
+        let now = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        while !self.may_end.load(Ordering::SeqCst) {
+            if !course.report(0.25) {
+                self.cancelled.fetch_add(1, Ordering::SeqCst);
+                return Err("cancelled".to_owned());
+            }
+            std::thread::yield_now();
+        }
+        self.running.fetch_sub(1, Ordering::SeqCst);
+        match plan["bots"][0].as_str() {
+            Some("bad") => Err("no such file".to_owned()),
+            _ => Ok(Finding { result: json!({ "trades": [] }), page: "<p>page</p>".to_owned() }),
+        }
+    }
+}
+
+async fn started(slow: &Arc<Slow>) -> Server {
+    let research: Arc<dyn Research> = slow.clone();
+    Server::with_state(move |state| state.research = Some(research)).await
+}
+
+async fn until(server: &Server, id: &str, word: &str) -> Value {
+    for _ in 0..2_000 {
+        let path = format!("/api/backtests/{id}");
+        let state: Value = server.get(&path, Some(&server.trader)).await.json().await.unwrap();
+        if state["state"] == word {
+            return state;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("{id} never was {word}");
+}
+
+async fn post(server: &Server, name: &str) -> String {
+    let body = json!({ "data": [], "bots": [name] });
+    let response = server.post("/api/backtests", Some(&server.trader), &body).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    let queued: Value = response.json().await.unwrap();
+    queued["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_runs_at_a_time_and_too_many_are_refused() {
+    let slow = Arc::new(Slow::default());
+    let server = started(&slow).await;
+    let mut ids = vec![post(&server, "good").await];
+    let running = until(&server, &ids[0], "running").await;
+    assert_eq!((&running["error"], &running["result"]), (&Value::Null, &Value::Null));
+    let report = format!("/api/backtests/{}/report", ids[0]);
+    let early = server.get(&report, Some(&server.trader)).await;
+    problem(early, StatusCode::CONFLICT, "NOT_DONE").await;
+    ids.push(post(&server, "bad").await);
+    for _ in 0..7 {
+        ids.push(post(&server, "good").await);
+    }
+    let body = json!({ "data": [], "bots": ["good"] });
+    let refused = server.post("/api/backtests", Some(&server.trader), &body).await;
+    problem(refused, StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_BACKTESTS").await;
+    slow.may_end.store(true, Ordering::SeqCst);
+    let done = until(&server, &ids[0], "done").await;
+    assert_eq!((&done["progress"], &done["result"]), (&json!(1.0), &json!({ "trades": [] })));
+    let failed = until(&server, &ids[1], "failed").await;
+    assert_eq!(failed["error"], "no such file");
+    until(&server, ids.last().unwrap(), "done").await;
+    assert_eq!(slow.most.load(Ordering::SeqCst), 1);
+    let page = server.get(&report, Some(&server.trader)).await;
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("script"), "{policy}");
+    assert_eq!(page.text().await.unwrap(), "<p>page</p>");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn others_and_viewers_have_no_part_in_it() {
+    let slow = Arc::new(Slow::default());
+    slow.may_end.store(true, Ordering::SeqCst);
+    let server = started(&slow).await;
+    let body = json!({ "data": [], "bots": [] });
+    let refused = server.post("/api/backtests", Some(&server.viewer), &body).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let wrong = server.post("/api/backtests", Some(&server.trader), &json!({ "data": [] })).await;
+    problem(wrong, StatusCode::UNPROCESSABLE_ENTITY, "INVALID_BODY").await;
+    let id = post(&server, "good").await;
+    until(&server, &id, "done").await;
+    let stranger = server.token("stranger", server::Role::Trader, AccountId(2)).await;
+    for path in [format!("/api/backtests/{id}"), format!("/api/backtests/{id}/report")] {
+        let response = server.get(&path, Some(&stranger)).await;
+        problem(response, StatusCode::NOT_FOUND, "NOT_FOUND").await;
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_ends_with_the_server() {
+    let slow = Arc::new(Slow::default());
+    let server = started(&slow).await;
+    let id = post(&server, "good").await;
+    until(&server, &id, "running").await;
+    server.stop().await;
+    for _ in 0..2_000 {
+        if slow.cancelled.load(Ordering::SeqCst) == 1 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("it goes on");
+}

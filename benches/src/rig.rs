@@ -104,6 +104,8 @@ pub(crate) fn policy() -> Policy {
         drawdown_max_percent_risky: hundred,
         drawdown_max_percent_aggressive: hundred,
         breaker_bot_percent: hundred,
+        breaker_account_day_percent: hundred,
+        breaker_fleet_day_percent: hundred,
         consecutive_losses_max: 0,
         ..Policy::default()
     }

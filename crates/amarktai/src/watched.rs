@@ -6,10 +6,10 @@
 use crate::core_loop::{Catalogue, now};
 use crate::feeds::FeedsStatus;
 use domain::{
-    Bar, DataGrade, Exchange, FeedState, Instrument, InstrumentId, Level, MarketEvent, Print, Side,
-    Symbol, Timeframe, Timestamp,
+    DataGrade, Exchange, FeedState, Instrument, InstrumentId, MarketEvent, Print, Symbol,
+    Timeframe, Timestamp,
 };
-use engine::view::{BarView, BookView, LevelView, MarketView};
+use engine::view::{BarView, BookView, MarketSeen, MarketView};
 use exchanges::ExchangeError;
 use futures_util::future::{BoxFuture, FutureExt};
 use market::Book;
@@ -194,7 +194,7 @@ impl Watched {
                 return Ok(bars);
             }
             let bars = connector.history(&instrument, timeframe, limit).await.map_err(refused)?;
-            let bars: Vec<BarView> = bars.iter().map(|bar| bar_view(&instrument, bar)).collect();
+            let bars: Vec<BarView> = bars.iter().map(|bar| BarView::of(&instrument, bar)).collect();
             self.keep((key, timeframe), limit, bars.clone());
             Ok(bars)
         };
@@ -224,7 +224,7 @@ impl Watch for Watched {
         exchange: Exchange,
         symbol: Symbol,
     ) -> BoxFuture<'_, Result<MarketView, WatchError>> {
-        self.look((exchange, symbol), Market::view).boxed()
+        self.look((exchange, symbol), |market| market.seen().view(now())).boxed()
     }
 
     fn book(
@@ -233,7 +233,7 @@ impl Watch for Watched {
         symbol: Symbol,
         depth: usize,
     ) -> BoxFuture<'_, Result<BookView, WatchError>> {
-        self.look((exchange, symbol), move |market| market.book_view(depth)).boxed()
+        self.look((exchange, symbol), move |market| market.seen().book(depth)).boxed()
     }
 
     fn bars(
@@ -301,60 +301,15 @@ impl Market {
         !was_quoted && self.is_quoted()
     }
 
-    fn view(&self) -> MarketView {
-        let i = &self.instrument;
-        let (bid, ask) = (self.book.best_bid(), self.book.best_ask());
-        MarketView {
-            exchange: i.exchange,
-            symbol: i.symbol,
-            status: i.status,
-            feed: self.feed.clone(),
+    fn seen(&self) -> MarketSeen<'_> {
+        MarketSeen {
+            instrument: &self.instrument,
+            feed: &self.feed,
             grade: self.grade,
-            best_bid: bid.map(|l| i.price_amount(l.price)),
-            best_bid_quantity: bid.map(|l| i.quantity_amount(l.quantity)),
-            best_ask: ask.map(|l| i.price_amount(l.price)),
-            best_ask_quantity: ask.map(|l| i.quantity_amount(l.quantity)),
-            last_price: self.last_print.map(|p| i.price_amount(p.price)),
-            last_price_at: self.last_print.map(|p| p.at),
-            spread_bp: self.book.spread_bp(),
-            age_ms: self.last_event_at.map(|at| (now() - at).0.max(0) / 1_000_000),
+            book: &self.book,
+            last_print: self.last_print,
+            last_priced_at: self.last_event_at,
             prints: self.prints,
-            late_prints: 0,
-            bots: 0,
-            tick_size: i.price_amount(i.tick_size),
-            lot_size: i.quantity_amount(i.lot_size),
-            min_notional: i.min_notional,
-            maker_fee: i.fees.maker,
-            taker_fee: i.fees.taker,
-            fee_source: i.fees.source.clone(),
         }
-    }
-
-    fn book_view(&self, depth: usize) -> BookView {
-        let level = |l: Level| LevelView {
-            price: self.instrument.price_amount(l.price),
-            quantity: self.instrument.quantity_amount(l.quantity),
-        };
-        let side = |side| self.book.levels(side).take(depth).map(level).collect();
-        BookView {
-            exchange: self.instrument.exchange,
-            symbol: self.instrument.symbol,
-            feed: self.feed.clone(),
-            update_id: self.book.update_id(),
-            bids: side(Side::Buy),
-            asks: side(Side::Sell),
-        }
-    }
-}
-
-fn bar_view(i: &Instrument, bar: &Bar) -> BarView {
-    BarView {
-        open_at: bar.open_at,
-        open: i.price_amount(bar.open),
-        high: i.price_amount(bar.high),
-        low: i.price_amount(bar.low),
-        close: i.price_amount(bar.close),
-        volume: i.quantity_amount(bar.volume),
-        prints: bar.prints,
     }
 }

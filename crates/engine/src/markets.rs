@@ -1,6 +1,7 @@
 //! Markets as the core knows them: one writer, read by every account.
 
 use crate::rates::ImportedRates;
+use crate::view::MarketSeen;
 use domain::{
     Amount, Bar, BookUpdate, ClosedBar, DataGrade, Exchange, FeedState, Instrument, InstrumentId,
     InstrumentStatus, Level, MarketEvent, Price, Print, Quantity, Round, Side, Span, Symbol,
@@ -422,6 +423,19 @@ impl Market {
     }
 
     /// Prints that came after their bar was closed.
+    /// What of it is shown to people.
+    pub(crate) fn seen(&self) -> MarketSeen<'_> {
+        MarketSeen {
+            instrument: &self.instrument,
+            feed: &self.feed,
+            grade: self.grade,
+            book: &self.book,
+            last_print: self.last_print,
+            last_priced_at: self.last_priced_at,
+            prints: self.prints,
+        }
+    }
+
     pub(crate) fn late_prints(&self) -> u64 {
         self.series.iter().map(|s| s.builder.counts().late_prints).max().unwrap_or(0)
     }

@@ -1,16 +1,17 @@
 //! Answers to questions: read models made from the present state.
 
 use crate::engine::Engine;
+use crate::markets::Market;
 use crate::output::{AccountRecord, EmergencyRecord};
 use crate::sentence;
 use crate::shard::{Shard, Stop, World, loss_percent, world};
 use crate::view::{
-    BarView, BookView, BotView, CurrencyView, EvaluationView, FleetView, HoldView, LevelView,
-    MarketView, PortfolioView, PositionView, WalletView,
+    BarView, BookView, BotView, CurrencyView, EvaluationView, FleetView, HoldView, MarketView,
+    PortfolioView, PositionView, WalletView,
 };
 use domain::{
-    AccountId, Amount, BotId, Exchange, Hold, Instrument, Level, Lifecycle, Mode, Policy, Round,
-    Side, Symbol, Timeframe, Timestamp,
+    AccountId, Amount, BotId, Exchange, Hold, Lifecycle, Mode, Policy, Round, Symbol, Timeframe,
+    Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -195,19 +196,7 @@ impl Engine {
     /// The best levels of a market.
     pub fn book(&self, exchange: Exchange, symbol: Symbol, depth: usize) -> Option<BookView> {
         let market = self.markets.get(self.markets.id(exchange, symbol)?);
-        let i = &market.instrument;
-        let level = |l: Level| LevelView {
-            price: i.price_amount(l.price),
-            quantity: i.quantity_amount(l.quantity),
-        };
-        Some(BookView {
-            exchange,
-            symbol,
-            feed: market.feed.clone(),
-            update_id: market.book.update_id(),
-            bids: market.book.levels(Side::Buy).take(depth).map(level).collect(),
-            asks: market.book.levels(Side::Sell).take(depth).map(level).collect(),
-        })
+        Some(market.seen().book(depth))
     }
 
     /// The last closed bars of a timeframe that somebody uses, oldest first.
@@ -221,7 +210,7 @@ impl Engine {
         let market = self.markets.get(self.markets.id(exchange, symbol)?);
         let series = market.series.iter().find(|s| s.timeframe == timeframe)?;
         let skip = series.bars.len().saturating_sub(limit);
-        let view = |bar: &domain::Bar| bar_view(&market.instrument, bar);
+        let view = |bar: &domain::Bar| BarView::of(&market.instrument, bar);
         Some(series.bars.iter().skip(skip).map(view).collect())
     }
 
@@ -234,7 +223,7 @@ impl Engine {
     ) -> Option<BarView> {
         let market = self.markets.get(self.markets.id(exchange, symbol)?);
         let series = market.series.iter().find(|s| s.timeframe == timeframe)?;
-        series.open_bar().map(|bar| bar_view(&market.instrument, &bar))
+        series.open_bar().map(|bar| BarView::of(&market.instrument, &bar))
     }
 
     /// Version and policy in force for an account; `None`: the fleet's.
@@ -390,45 +379,12 @@ fn position_view(shard: &Shard, slot: usize, world: &World<'_>) -> Option<Positi
     })
 }
 
-fn bar_view(i: &Instrument, bar: &domain::Bar) -> BarView {
-    BarView {
-        open_at: bar.open_at,
-        open: i.price_amount(bar.open),
-        high: i.price_amount(bar.high),
-        low: i.price_amount(bar.low),
-        close: i.price_amount(bar.close),
-        volume: i.quantity_amount(bar.volume),
-        prints: bar.prints,
-    }
-}
-
-fn market_view(engine: &Engine, market: &crate::markets::Market) -> MarketView {
-    let i = &market.instrument;
-    let (bid, ask) = (market.book.best_bid(), market.book.best_ask());
-    let id = engine.markets.id(i.exchange, i.symbol);
+fn market_view(engine: &Engine, market: &Market) -> MarketView {
+    let id = engine.markets.id(market.instrument.exchange, market.instrument.symbol);
     let bots = engine.shards.iter().flat_map(|s| &s.bots);
     MarketView {
-        exchange: i.exchange,
-        symbol: i.symbol,
-        status: i.status,
-        feed: market.feed.clone(),
-        grade: market.grade,
-        best_bid: bid.map(|l| i.price_amount(l.price)),
-        best_bid_quantity: bid.map(|l| i.quantity_amount(l.quantity)),
-        best_ask: ask.map(|l| i.price_amount(l.price)),
-        best_ask_quantity: ask.map(|l| i.quantity_amount(l.quantity)),
-        last_price: market.last_print.map(|p| i.price_amount(p.price)),
-        last_price_at: market.last_print.map(|p| p.at),
-        spread_bp: market.book.spread_bp(),
-        age_ms: market.last_priced_at.map(|at| (engine.now - at).0 / 1_000_000),
-        prints: market.prints,
         late_prints: market.late_prints(),
         bots: bots.filter(|b| b.fixed.instrument == id).count() as u32,
-        tick_size: i.price_amount(i.tick_size),
-        lot_size: i.quantity_amount(i.lot_size),
-        min_notional: i.min_notional,
-        maker_fee: i.fees.maker,
-        taker_fee: i.fees.taker,
-        fee_source: i.fees.source.clone(),
+        ..market.seen().view(engine.now)
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::output::{BotRecord, EmergencyRecord};
 use domain::{
-    AccountId, Amount, BotId, Currency, DataGrade, Exchange, FeedState, Hold, InstrumentStatus,
-    Mode, Symbol, Timestamp,
+    AccountId, Amount, Bar, BotId, Currency, DataGrade, Exchange, FeedState, Hold, Instrument,
+    InstrumentStatus, Level, Mode, Print, Side, Symbol, Timestamp,
 };
+use market::Book;
 use serde::Serialize;
 
 /// A bot with everything that moves.
@@ -106,7 +107,7 @@ pub struct MarketView {
     pub last_price: Option<Amount>,
     pub last_price_at: Option<Timestamp>,
     pub spread_bp: Option<f64>,
-    /// Time since the last event of any kind, in milliseconds.
+    /// Time since a price was last told, in milliseconds.
     pub age_ms: Option<i64>,
     pub prints: u64,
     pub late_prints: u64,
@@ -181,6 +182,86 @@ pub struct CurrencyView {
     pub rate: Option<Amount>,
     pub rate_source: Option<String>,
     pub rate_age_s: Option<i64>,
+}
+
+impl BarView {
+    /// A bar of this instrument.
+    pub fn of(instrument: &Instrument, bar: &Bar) -> Self {
+        Self {
+            open_at: bar.open_at,
+            open: instrument.price_amount(bar.open),
+            high: instrument.price_amount(bar.high),
+            low: instrument.price_amount(bar.low),
+            close: instrument.price_amount(bar.close),
+            volume: instrument.quantity_amount(bar.volume),
+            prints: bar.prints,
+        }
+    }
+}
+
+/// What is known of a market, whoever keeps it: the core, or a page's own subscription.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct MarketSeen<'a> {
+    pub instrument: &'a Instrument,
+    pub feed: &'a FeedState,
+    pub grade: DataGrade,
+    pub book: &'a Book,
+    pub last_print: Option<Print>,
+    /// That a feed has died is no price.
+    pub last_priced_at: Option<Timestamp>,
+    pub prints: u64,
+}
+
+impl MarketSeen<'_> {
+    /// As shown, of no bot and with no late print.
+    pub fn view(&self, now: Timestamp) -> MarketView {
+        let i = self.instrument;
+        let (bid, ask) = (self.book.best_bid(), self.book.best_ask());
+        MarketView {
+            exchange: i.exchange,
+            symbol: i.symbol,
+            status: i.status,
+            feed: self.feed.clone(),
+            grade: self.grade,
+            best_bid: bid.map(|l| i.price_amount(l.price)),
+            best_bid_quantity: bid.map(|l| i.quantity_amount(l.quantity)),
+            best_ask: ask.map(|l| i.price_amount(l.price)),
+            best_ask_quantity: ask.map(|l| i.quantity_amount(l.quantity)),
+            last_price: self.last_print.map(|p| i.price_amount(p.price)),
+            last_price_at: self.last_print.map(|p| p.at),
+            spread_bp: self.book.spread_bp(),
+            // Never below zero: the clock of who asks may be behind that of who heard.
+            age_ms: self.last_priced_at.map(|at| (now - at).0.max(0) / 1_000_000),
+            prints: self.prints,
+            late_prints: 0,
+            bots: 0,
+            tick_size: i.price_amount(i.tick_size),
+            lot_size: i.quantity_amount(i.lot_size),
+            min_notional: i.min_notional,
+            maker_fee: i.fees.maker,
+            taker_fee: i.fees.taker,
+            fee_source: i.fees.source.clone(),
+        }
+    }
+
+    /// Its best levels.
+    pub fn book(&self, depth: usize) -> BookView {
+        let i = self.instrument;
+        let level = |l: Level| LevelView {
+            price: i.price_amount(l.price),
+            quantity: i.quantity_amount(l.quantity),
+        };
+        let side = |side| self.book.levels(side).take(depth).map(level).collect();
+        BookView {
+            exchange: i.exchange,
+            symbol: i.symbol,
+            feed: self.feed.clone(),
+            update_id: self.book.update_id(),
+            bids: side(Side::Buy),
+            asks: side(Side::Sell),
+        }
+    }
 }
 
 /// The circuit breaker of an account or of the fleet.

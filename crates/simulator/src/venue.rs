@@ -337,20 +337,8 @@ impl Venue {
         for execution in executions {
             rest -= execution.quantity;
             self.remember(book_side, execution.price, execution.quantity);
-            let fill = Fill {
-                order: order.id,
-                price: execution.price,
-                quantity: execution.quantity,
-                liquidity: Liquidity::Taker,
-                fee: fee(market.instrument, order.side, execution.price, execution.quantity, false),
-                grade: market.grade,
-                book_update_id: market.book.update_id(),
-                print_id: None,
-                queue_ahead_at_join: None,
-                optimistic_filled: None,
-                round_trip: order.round_trip,
-                at,
-            };
+            let (price, quantity) = (execution.price, execution.quantity);
+            let fill = taken(&order, (price, quantity), market.grade, at, market);
             out.push(SimEvent::Filled(fill, !rest.is_positive()));
         }
         if rest.is_positive() {
@@ -436,6 +424,30 @@ impl Venue {
     /// Prints alone make the market here: each one is new liquidity.
     pub fn refresh(&mut self) {
         self.taken.clear();
+    }
+}
+
+/// A fill that took what was offered.
+fn taken(
+    order: &Incoming,
+    (price, quantity): (Price, Quantity),
+    grade: DataGrade,
+    at: Timestamp,
+    market: &MarketState<'_>,
+) -> Fill {
+    Fill {
+        order: order.id,
+        price,
+        quantity,
+        liquidity: Liquidity::Taker,
+        fee: fee(market.instrument, order.side, price, quantity, false),
+        grade,
+        book_update_id: market.book.update_id(),
+        print_id: None,
+        queue_ahead_at_join: None,
+        optimistic_filled: None,
+        round_trip: order.round_trip,
+        at,
     }
 }
 

@@ -111,13 +111,7 @@ impl Log {
     }
 
     pub(super) fn read(&mut self, path: &Path, out: &mut Recorder) -> Result<(), TapeError> {
-        let mut lines = Lines::open(path)?;
-        loop {
-            let Some(line) = lines.next()? else { return Ok(()) };
-            if let Err(problem) = self.line(line, out) {
-                return Err(lines.wrong(problem));
-            }
-        }
+        Lines::open(path)?.each(|line| self.line(line, out))
     }
 
     fn line(&mut self, line: &str, out: &mut Recorder) -> Result<(), String> {

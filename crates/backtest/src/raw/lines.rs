@@ -49,6 +49,19 @@ impl Lines {
         Ok(Some(self.line.trim_end()))
     }
 
+    /// Hands every line to `take`; what it does not like is named by file and line.
+    pub(super) fn each(
+        mut self,
+        mut take: impl FnMut(&str) -> Result<(), String>,
+    ) -> Result<(), TapeError> {
+        while let Some(line) = self.next()? {
+            if let Err(problem) = take(line) {
+                return Err(self.wrong(problem));
+            }
+        }
+        Ok(())
+    }
+
     /// A packed file that ends in the middle says so by the line at which it does.
     fn torn(&self, error: Error) -> TapeError {
         match error.kind() {

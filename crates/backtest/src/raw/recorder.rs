@@ -1,9 +1,10 @@
 //! Collects what a recording says, instrument by instrument, and what it says of their scales.
 
 use crate::Recorded;
+use crate::tape::assumed_instrument;
 use domain::{
-    Amount, BookUpdate, DataGrade, Exchange, FeeSchedule, FeedState, Instrument, InstrumentStatus,
-    Level, MarketEvent, Price, Print, Quantity, Rate, Symbol, Timestamp, Touch,
+    Amount, BookUpdate, DataGrade, Exchange, FeeSchedule, FeedState, Instrument, Level,
+    MarketEvent, Price, Print, Quantity, Rate, Symbol, Timestamp, Touch,
 };
 
 /// Scale of instruments that only the tape tells of: the decimals of the exchanges' texts.
@@ -167,30 +168,18 @@ fn symbol(native: &str) -> Option<Symbol> {
 /// An instrument without filters: eight decimals until the tape is read.
 fn unlisted(exchange: Exchange, native: &str) -> Instrument {
     let unknown = || "UNKNOWN/UNKNOWN".parse().expect("two currency codes with a slash");
+    let fees = FeeSchedule {
+        maker: Rate::from_bp(10),
+        taker: Rate::from_bp(10),
+        in_received: exchange == Exchange::Binance,
+        places: 8,
+        source: "assumed 0.1 %: the recording names no fee".to_owned(),
+    };
+    let symbol = symbol(native).unwrap_or_else(unknown);
     Instrument {
-        exchange,
-        symbol: symbol(native).unwrap_or_else(unknown),
         native: native.to_owned(),
-        status: InstrumentStatus::Trading,
-        price_scale: SCALE,
-        quantity_scale: SCALE,
-        tick_size: Price(1),
-        lot_size: Quantity(1),
-        min_quantity: Quantity(1),
-        max_quantity: Quantity(i64::MAX / 4),
-        max_market_quantity: None,
-        min_price: None,
-        max_price: None,
         min_notional: Amount::ZERO,
-        max_notional: None,
-        percent_band: None,
-        max_open_orders: None,
-        fees: FeeSchedule {
-            maker: Rate::from_bp(10),
-            taker: Rate::from_bp(10),
-            in_received: exchange == Exchange::Binance,
-            places: 8,
-            source: "assumed 0.1 %: the recording names no fee".to_owned(),
-        },
+        fees,
+        ..assumed_instrument(exchange, symbol, SCALE, SCALE)
     }
 }

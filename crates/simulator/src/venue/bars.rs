@@ -7,12 +7,12 @@
 //! readings of a bar are possible the one that costs us more is taken: `engine` asks for falling
 //! prices first.
 
-use super::{Fill, Incoming, MarketState, Message, SimEvent, Venue, fee};
+use super::{Incoming, MarketState, Message, SimEvent, Venue, taken};
 use crate::profile::{Cause, code};
 use crate::queue::{Resting, UNKNOWN};
 use domain::{
-    CancelReason, ClosedBar, DataGrade, InstrumentStatus, Liquidity, OrderId, OrderKind, Price,
-    Quantity, Side, TimeInForce, Timestamp,
+    CancelReason, ClosedBar, DataGrade, InstrumentStatus, OrderId, OrderKind, Price, Quantity,
+    Side, TimeInForce, Timestamp,
 };
 use risk::ApprovedOrder;
 
@@ -231,20 +231,7 @@ impl Venue {
         }
         self.room.take(quantity);
         let rest = order.quantity - quantity;
-        let fill = Fill {
-            order: order.id,
-            price,
-            quantity,
-            liquidity: Liquidity::Taker,
-            fee: fee(market.instrument, order.side, price, quantity, false),
-            grade: DataGrade::Bars,
-            book_update_id: market.book.update_id(),
-            print_id: None,
-            queue_ahead_at_join: None,
-            optimistic_filled: None,
-            round_trip: order.round_trip,
-            at,
-        };
+        let fill = taken(order, (price, quantity), DataGrade::Bars, at, market);
         out.push(SimEvent::Filled(fill, !rest.is_positive()));
         rest
     }

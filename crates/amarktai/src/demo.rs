@@ -40,7 +40,7 @@ pub async fn demo(config: &Config) -> Result<(), RunError> {
     );
     let populated = tokio::select! {
         populated = populate(&running) => populated.map(|()| true),
-        () = signals.come() => Ok(false),
+        () = signals.end() => Ok(false),
     };
     let ended = match populated {
         Ok(true) => running.until_ended(&mut signals).await,

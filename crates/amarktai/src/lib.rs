@@ -9,6 +9,7 @@ pub mod config;
 pub mod core_loop;
 mod data;
 pub mod demo;
+mod emergency;
 pub mod feeds;
 pub mod fidelity;
 pub mod logging;

@@ -2,9 +2,10 @@
 
 use crate::config::{Config, FLAG_NAMES};
 use crate::core_loop::{Catalogue, CoreLoop, Pulse, Queues, SAYINGS_MAX, now, speak};
+use crate::emergency::Emergency;
 use crate::feeds::{Feeds, FeedsStatus};
 use crate::recording::Recording;
-use crate::signals::Signals;
+use crate::signals::{Asked, Signals};
 use crate::supervise::Supervisor;
 use crate::watched::Watched;
 use domain::Actor;
@@ -67,6 +68,7 @@ pub struct Running {
     pub catalogue: Catalogue,
     /// The code for the first owner, while there is none.
     pub setup_code: Option<String>,
+    emergency: Arc<Emergency>,
     store: Store,
     data_dir: PathBuf,
     stop: watch::Sender<bool>,
@@ -128,6 +130,9 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         speak(said).await;
         "speaker"
     });
+    let emergency = Arc::new(Emergency::new(&config.data_dir));
+    // Before the first price.
+    emergency.obey(&core).await;
     let (list, status) = (catalogue.clone(), feeds_status.clone());
     let feeds = Feeds::start(config, inputs_tx, list, status, watched.clone(), &markets_tx)
         .map_err(|e| failed("exchanges", e))?;
@@ -140,6 +145,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let mut state =
         AppState::new(core.clone(), store.clone(), server_config(config, label, address));
     state.metrics = Some(install_metrics()?);
+    state.emergency = Some(emergency.clone());
     state.watch = Some(watched);
     state.research = Some(Arc::new(crate::research::Backtests::new(config)));
     // Held in memory only: whoever may read our directory is let in while we run.
@@ -169,7 +175,18 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let setup_code = announce(&store, &config.data_dir, address, &token).await?;
     tracing::info!(%address, "listening");
     let data_dir = config.data_dir.clone();
-    Ok(Running { address, core, catalogue, setup_code, store, data_dir, stop, engine_end, tasks })
+    Ok(Running {
+        address,
+        core,
+        catalogue,
+        setup_code,
+        emergency,
+        store,
+        data_dir,
+        stop,
+        engine_end,
+        tasks,
+    })
 }
 
 impl Running {
@@ -178,9 +195,14 @@ impl Running {
     /// # Errors
     /// Where the engine ended by itself.
     pub async fn until_ended(mut self, signals: &mut Signals) -> Result<(), RunError> {
-        let ended = tokio::select! {
-            () = signals.come() => None,
-            ended = &mut self.engine_end => Some(ended),
+        let ended = loop {
+            tokio::select! {
+                signal = signals.come() => match signal {
+                    Asked::End => break None,
+                    Asked::EmergencyStop => self.emergency.by_signal(&self.core).await,
+                },
+                ended = &mut self.engine_end => break Some(ended),
+            }
         };
         self.conclude(ended).await
     }

@@ -1,14 +1,25 @@
 //! The signals that end the program, listened for from its first moment: one that comes while it
-//! starts ends it in order as soon as it can.
+//! starts ends it in order as soon as it can. SIGUSR1 pulls the fleet's emergency stop: it needs
+//! neither the network nor the web.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM, Ctrl-C and the closed terminal.
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// An orderly end.
+    End,
+    /// The emergency stop of the fleet.
+    EmergencyStop,
+}
+
+/// SIGTERM, Ctrl-C, the closed terminal, and SIGUSR1.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     /// `None`: ignored from the start.
     hangup: Option<Signal>,
+    user: Signal,
 }
 
 impl Signals {
@@ -21,11 +32,17 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: (!is_hangup_ignored()).then(|| signal(SignalKind::hangup())).transpose()?,
+            user: signal(SignalKind::user_defined1())?,
         })
     }
 
+    /// Until one comes that ends the program.
+    pub async fn end(&mut self) {
+        while self.come().await != Asked::End {}
+    }
+
     /// Until one of them came; further ones are harmless.
-    pub async fn come(&mut self) {
+    pub async fn come(&mut self) -> Asked {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,
@@ -33,9 +50,10 @@ impl Signals {
             }
         };
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = hangup => {}
+            _ = self.terminate.recv() => Asked::End,
+            _ = self.interrupt.recv() => Asked::End,
+            _ = hangup => Asked::End,
+            _ = self.user.recv() => Asked::EmergencyStop,
         }
     }
 }

@@ -41,7 +41,7 @@ pub use order::{
     CancelReason, DataGrade, FillRecord, Liquidity, OrderKind, OrderPurpose, OrderRecord,
     OrderStatus, RejectCode, Side, TimeInForce,
 };
-pub use policy::{Caps, Policy, PolicyError};
+pub use policy::{Caps, Limit, LimitValue, Looser, Policy, PolicyError, Unit};
 pub use refusal::{Refusal, RefusalCode};
 pub use symbol::{Currency, Exchange, Mode, Symbol, SymbolError};
 pub use time::{Span, Timestamp};

@@ -1,7 +1,10 @@
-//! All limits in one versioned value.
+//! All limits in one versioned value: one table says of each limit what it is, what it may be and
+//! which way is looser. Validation, configuration, the rule that an account may only tighten, and
+//! the documentation read that table.
 
 use crate::{Amount, Rate, RiskMode, Span, StrategyKind};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Most bots per account and exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,111 +16,361 @@ pub struct Caps {
     pub luno: u32,
 }
 
-/// Every limit of the product. Shares are percent; the unit is in each name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Policy {
-    /// Most paper bots per exchange.
-    pub paper_bots_max: Caps,
-    /// Most live bots per exchange.
-    pub live_bots_max: Caps,
-    /// Widest spread at which prices are used, per mille of ten: basis points of mid.
-    pub spread_collar_bp: u32,
-    /// Farthest an order's price may be from the touch, in basis points.
-    pub price_collar_bp: u32,
-    /// Largest order's value in percent of the bot's equity (fat finger).
-    pub order_size_max_percent: Amount,
-    /// Largest order in percent of the visible depth inside the price collar.
-    pub depth_share_max_percent: Amount,
-    /// An equal order within this time is a duplicate.
-    pub duplicate_window_ms: u32,
-    /// Entries a UTC day: directional strategies.
-    pub entries_per_day_directional: u32,
-    /// Entries a UTC day: grid and DCA.
-    pub entries_per_day_grid_dca: u32,
-    /// Entries a UTC day: market making.
-    pub entries_per_day_market_making: u32,
-    /// Orders a second per exchange for all paper bots of an account; 30 % are kept for exits.
-    pub orders_per_second_max: u32,
-    /// Loss of the day's opening equity that stops entries until the next UTC day.
-    pub daily_loss_max_percent: Amount,
-    /// Position and open buys of a bot, `safe`, in percent of its equity.
-    pub position_max_percent_safe: Amount,
-    /// The same, `balanced`.
-    pub position_max_percent_balanced: Amount,
-    /// The same, `risky`.
-    pub position_max_percent_risky: Amount,
-    /// The same, `aggressive`.
-    pub position_max_percent_aggressive: Amount,
-    /// One base asset's share of open exposure (live; paper warns).
-    pub asset_exposure_max_percent: Amount,
-    /// One exchange's share of open exposure (live; paper warns).
-    pub exchange_exposure_max_percent: Amount,
-    /// Drawdown from the equity peak that stops a `safe` bot.
-    pub drawdown_max_percent_safe: Amount,
-    /// The same, `balanced`.
-    pub drawdown_max_percent_balanced: Amount,
-    /// The same, `risky`.
-    pub drawdown_max_percent_risky: Amount,
-    /// The same, `aggressive`.
-    pub drawdown_max_percent_aggressive: Amount,
-    /// A paper bot stopped for drawdown re-arms itself after this time.
-    pub rearm_after_s: u32,
-    /// At most this often a UTC day.
-    pub rearms_per_day_max: u32,
-    /// No entry for this long after a trade.
-    pub cooldown_after_trade_s: u32,
-    /// Losses in a row after which a bot cools down.
-    pub consecutive_losses_max: u32,
-    /// …for this long.
-    pub consecutive_losses_pause_s: u32,
-    /// Loss on capital that breaks a bot's circuit.
-    pub breaker_bot_percent: Amount,
-    /// Loss of the day that breaks an account's circuit.
-    pub breaker_account_day_percent: Amount,
-    /// Loss of the day that breaks the fleet's circuit.
-    pub breaker_fleet_day_percent: Amount,
-    /// A currency rate older than this is not used for limits.
-    pub rate_age_max_s: u32,
+/// Which way a limit lets more through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looser {
+    /// A larger value.
+    Higher,
+    /// A smaller value.
+    Lower,
+    /// A larger value, and zero, which switches the limit off.
+    HigherOrZero,
+    /// A smaller value, of a limit that zero switches off.
+    LowerOrZero,
 }
 
-impl Default for Policy {
-    fn default() -> Self {
-        let percent = Amount::from_int;
-        Self {
-            paper_bots_max: Caps { binance: 100, kucoin: 100, luno: 100 },
-            live_bots_max: Caps { binance: 10, kucoin: 10, luno: 5 },
-            spread_collar_bp: 40,
-            price_collar_bp: 200,
-            order_size_max_percent: percent(100),
-            depth_share_max_percent: percent(50),
-            duplicate_window_ms: 500,
-            entries_per_day_directional: 50,
-            entries_per_day_grid_dca: 500,
-            entries_per_day_market_making: 5_000,
-            orders_per_second_max: 5,
-            daily_loss_max_percent: percent(5),
-            position_max_percent_safe: percent(25),
-            position_max_percent_balanced: percent(35),
-            position_max_percent_risky: percent(45),
-            position_max_percent_aggressive: percent(60),
-            asset_exposure_max_percent: percent(35),
-            exchange_exposure_max_percent: percent(60),
-            drawdown_max_percent_safe: percent(15),
-            drawdown_max_percent_balanced: percent(20),
-            drawdown_max_percent_risky: percent(22),
-            drawdown_max_percent_aggressive: percent(25),
-            rearm_after_s: 1_800,
-            rearms_per_day_max: 3,
-            cooldown_after_trade_s: 0,
-            consecutive_losses_max: 5,
-            consecutive_losses_pause_s: 900,
-            breaker_bot_percent: percent(20),
-            breaker_account_day_percent: percent(10),
-            breaker_fleet_day_percent: percent(15),
-            rate_age_max_s: 86_400,
+/// What a limit is measured in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Percent of what its description names.
+    Percent,
+    /// A plain ratio or an amount of the reporting currency.
+    Number,
+    /// Hundredths of a percent.
+    BasisPoints,
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// Days.
+    Days,
+    /// Things.
+    Count,
+}
+
+/// One limit of the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Its name in the configuration, in HTTP and here.
+    pub key: &'static str,
+    /// What it is measured in.
+    pub unit: Unit,
+    /// Least; for percents and numbers zero itself is refused unless this is zero and
+    /// [`Limit::may_be_zero`].
+    pub min: u32,
+    /// Most.
+    pub max: u32,
+    /// Which way is looser.
+    pub looser: Looser,
+    /// What it does.
+    pub about: &'static str,
+}
+
+/// A limit's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitValue {
+    /// Of percents and numbers.
+    Decimal(Amount),
+    /// Of everything that is counted.
+    Whole(u32),
+}
+
+impl fmt::Display for LimitValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decimal(value) => value.fmt(f),
+            Self::Whole(value) => value.fmt(f),
         }
     }
+}
+
+impl Limit {
+    /// Is it a decimal, not a count?
+    pub const fn is_decimal(&self) -> bool {
+        matches!(self.unit, Unit::Percent | Unit::Number)
+    }
+
+    /// Does zero switch it off?
+    pub const fn may_be_zero(&self) -> bool {
+        matches!(self.looser, Looser::HigherOrZero | Looser::LowerOrZero)
+    }
+
+    /// Is this value one that it may have?
+    pub fn allows(&self, value: LimitValue) -> bool {
+        match value {
+            LimitValue::Decimal(value) => {
+                let is_above = value > Amount::from_int(i64::from(self.min));
+                let is_least = value.is_zero() && self.may_be_zero();
+                (is_above || is_least) && value <= Amount::from_int(i64::from(self.max))
+            }
+            LimitValue::Whole(0) if self.may_be_zero() => true,
+            LimitValue::Whole(value) => (self.min..=self.max).contains(&value),
+        }
+    }
+
+    /// What is allowed, in words.
+    pub fn allowed(&self) -> String {
+        let (min, max) = (self.min, self.max);
+        let off = if self.may_be_zero() { ", or 0: off" } else { "" };
+        let unit = match self.unit {
+            Unit::Percent => {
+                return format!("a percentage above {min}, at most {max}{off}");
+            }
+            Unit::Number => return format!("a number above {min}, at most {max}{off}"),
+            Unit::BasisPoints => " of basis points",
+            Unit::Seconds => " of seconds",
+            Unit::Milliseconds => " of milliseconds",
+            Unit::Days => " of days",
+            Unit::Count => "",
+        };
+        format!("a whole number{unit} from {min} to {max}{off}")
+    }
+
+    /// Does `own` let more through than `fleet`?
+    pub fn is_looser(&self, own: LimitValue, fleet: LimitValue) -> bool {
+        let zero = |value| match value {
+            LimitValue::Decimal(value) => value.is_zero(),
+            LimitValue::Whole(value) => value == 0,
+        };
+        if self.may_be_zero() && (zero(own) || zero(fleet)) {
+            // Off is the loosest of all.
+            return zero(own) && !zero(fleet);
+        }
+        let is_higher = match (own, fleet) {
+            (LimitValue::Decimal(own), LimitValue::Decimal(fleet)) => own.cmp(&fleet),
+            (LimitValue::Whole(own), LimitValue::Whole(fleet)) => own.cmp(&fleet),
+            // Never: a limit has one kind of value.
+            _ => std::cmp::Ordering::Greater,
+        };
+        match self.looser {
+            Looser::Higher | Looser::HigherOrZero => is_higher.is_gt(),
+            Looser::Lower | Looser::LowerOrZero => is_higher.is_lt(),
+        }
+    }
+}
+
+trait Field {
+    fn show(&self) -> LimitValue;
+    fn put(&mut self, value: LimitValue);
+}
+
+impl Field for Amount {
+    fn show(&self) -> LimitValue {
+        LimitValue::Decimal(*self)
+    }
+
+    fn put(&mut self, value: LimitValue) {
+        if let LimitValue::Decimal(value) = value {
+            *self = value;
+        }
+    }
+}
+
+impl Field for u32 {
+    fn show(&self) -> LimitValue {
+        LimitValue::Whole(*self)
+    }
+
+    fn put(&mut self, value: LimitValue) {
+        if let LimitValue::Whole(value) = value {
+            *self = value;
+        }
+    }
+}
+
+/// A limit's value as written in the table.
+macro_rules! initial {
+    (Amount, $value:literal) => {
+        $value.parse().expect("the table's own decimal")
+    };
+    (u32, $value:literal) => {
+        $value
+    };
+}
+
+macro_rules! limits {
+    ($($(#[doc = $about:literal])+
+        $key:ident: $kind:ident = $default:literal, $unit:ident $min:literal..$max:literal $looser:ident;
+    )+) => {
+        /// Every limit of the product; the unit is in each name. See [`Policy::LIMITS`].
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Policy {
+            /// Most paper bots per exchange.
+            pub paper_bots_max: Caps,
+            /// Most live bots per exchange.
+            pub live_bots_max: Caps,
+            $($(#[doc = $about])+ pub $key: $kind,)+
+        }
+
+        impl Default for Policy {
+            fn default() -> Self {
+                Self {
+                    paper_bots_max: Caps { binance: 100, kucoin: 100, luno: 100 },
+                    live_bots_max: Caps { binance: 10, kucoin: 10, luno: 5 },
+                    $($key: initial!($kind, $default),)+
+                }
+            }
+        }
+
+        impl Policy {
+            /// The table of limits; the caps are apart, as each has three values.
+            pub const LIMITS: &'static [Limit] = &[$(Limit {
+                key: stringify!($key),
+                unit: Unit::$unit,
+                min: $min,
+                max: $max,
+                looser: Looser::$looser,
+                about: concat!($($about),+).trim_ascii(),
+            }),+];
+
+            /// All values, in the order of the table.
+            pub fn values(&self) -> Vec<LimitValue> {
+                vec![$(self.$key.show()),+]
+            }
+
+            /// Sets a limit by its place in the table; a value of the other kind changes nothing.
+            pub fn set(&mut self, at: usize, value: LimitValue) {
+                let fields: &mut [&mut dyn Field] = &mut [$(&mut self.$key),+];
+                if let Some(field) = fields.get_mut(at) {
+                    field.put(value);
+                }
+            }
+        }
+    };
+}
+
+limits! {
+    /// Widest spread at which prices are used, of mid.
+    spread_collar_bp: u32 = 40, BasisPoints 1..10_000 Higher;
+    /// Farthest that an order's price may be from the touch.
+    price_collar_bp: u32 = 200, BasisPoints 1..10_000 Higher;
+    /// Farthest that a bot's entries may follow the price within `chase_window_s`.
+    chase_max_bp: u32 = 300, BasisPoints 1..10_000 HigherOrZero;
+    /// How long the first price of a run of entries counts for `chase_max_bp`.
+    chase_window_s: u32 = 60, Seconds 1..86_400 Lower;
+    /// Largest order, of the bot's equity (fat finger).
+    order_size_max_percent: Amount = "100", Percent 0..100 Higher;
+    /// Largest order, of the visible depth inside the price collar.
+    depth_share_max_percent: Amount = "50", Percent 0..100 Higher;
+    /// An equal order within this time is a duplicate.
+    duplicate_window_ms: u32 = 500, Milliseconds 0..60_000 Lower;
+    /// Entries of a bot a UTC day, directional strategies.
+    entries_per_day_directional: u32 = 50, Count 1..1_000_000_000 Higher;
+    /// Entries of a bot a UTC day, grid and DCA.
+    entries_per_day_grid_dca: u32 = 500, Count 1..1_000_000_000 Higher;
+    /// Entries of a bot a UTC day, market making.
+    entries_per_day_market_making: u32 = 5_000, Count 1..1_000_000_000 Higher;
+    /// Orders a second, all paper bots of an account on an exchange; 30 % are kept for exits.
+    orders_per_second_max: u32 = 5, Count 1..1_000_000 Higher;
+    /// Entries of a bot within `repeated_entries_window_s` after which only a person re-arms it.
+    repeated_entries_max: u32 = 60, Count 1..1_000_000 HigherOrZero;
+    /// See `repeated_entries_max`.
+    repeated_entries_window_s: u32 = 60, Seconds 1..3_600 Lower;
+    /// An exchange's clock surely this far from ours stops live entries there.
+    clock_skew_max_ms: u32 = 1_000, Milliseconds 1..60_000 Higher;
+    /// Loss of the day's opening equity that stops entries until the next UTC day.
+    daily_loss_max_percent: Amount = "5", Percent 0..100 Higher;
+    /// Position and open buys of a `safe` bot, of its equity.
+    position_max_percent_safe: Amount = "25", Percent 0..100 Higher;
+    /// The same, `balanced`.
+    position_max_percent_balanced: Amount = "35", Percent 0..100 Higher;
+    /// The same, `risky`.
+    position_max_percent_risky: Amount = "45", Percent 0..100 Higher;
+    /// The same, `aggressive`.
+    position_max_percent_aggressive: Amount = "60", Percent 0..100 Higher;
+    /// One base asset's share of open exposure; paper warns.
+    asset_exposure_max_percent: Amount = "35", Percent 0..100 Higher;
+    /// One exchange's share of open exposure; paper warns.
+    exchange_exposure_max_percent: Amount = "60", Percent 0..100 Higher;
+    /// Drawdown from its equity peak that stops a `safe` bot.
+    drawdown_max_percent_safe: Amount = "15", Percent 0..100 Higher;
+    /// The same, `balanced`.
+    drawdown_max_percent_balanced: Amount = "20", Percent 0..100 Higher;
+    /// The same, `risky`.
+    drawdown_max_percent_risky: Amount = "22", Percent 0..100 Higher;
+    /// The same, `aggressive`.
+    drawdown_max_percent_aggressive: Amount = "25", Percent 0..100 Higher;
+    /// A paper bot stopped for drawdown re-arms itself after this time.
+    rearm_after_s: u32 = 1_800, Seconds 1..86_400 Lower;
+    /// It does so at most this often a UTC day.
+    rearms_per_day_max: u32 = 3, Count 0..1_000 Higher;
+    /// No entry for this long after a trade.
+    cooldown_after_trade_s: u32 = 0, Seconds 0..86_400 Lower;
+    /// Losses in a row after which a bot cools down.
+    consecutive_losses_max: u32 = 5, Count 1..1_000_000 HigherOrZero;
+    /// No entry for this long after losses in a row.
+    consecutive_losses_pause_s: u32 = 900, Seconds 0..86_400 Lower;
+    /// Stop-loss guard: losing stops of a bot within its lookback after which it cools down.
+    stoploss_guard_trades_max: u32 = 4, Count 1..64 HigherOrZero;
+    /// How far back the stop-loss guard looks.
+    stoploss_guard_lookback_s: u32 = 86_400, Seconds 1..2_592_000 Lower;
+    /// No entry for this long after the stop-loss guard acted.
+    stoploss_guard_pause_s: u32 = 3_600, Seconds 0..86_400 Lower;
+    /// Low-profit pair: trades of a bot within the lookback before it is judged.
+    low_profit_trades_min: u32 = 10, Count 1..64 HigherOrZero;
+    /// Loss of those trades, of the bot's capital, at which it cools down.
+    low_profit_loss_percent: Amount = "3", Percent 0..100 Higher;
+    /// How far back it looks.
+    low_profit_lookback_s: u32 = 21_600, Seconds 1..2_592_000 Lower;
+    /// No entry for this long after it acted.
+    low_profit_pause_s: u32 = 3_600, Seconds 0..86_400 Lower;
+    /// Maximum drawdown: fall of a bot's equity within the lookback at which it cools down.
+    max_drawdown_percent: Amount = "10", Percent 0..100 HigherOrZero;
+    /// How far back it looks, in steps of a twelfth.
+    max_drawdown_lookback_s: u32 = 43_200, Seconds 720..2_592_000 Lower;
+    /// No entry for this long after it acted.
+    max_drawdown_pause_s: u32 = 14_400, Seconds 0..86_400 Lower;
+    /// Loss within an hour that holds a bot as `ROGUE` until a person looks.
+    rogue_loss_percent: Amount = "15", Percent 0..100 Higher;
+    /// Loss on capital that breaks a bot's circuit.
+    breaker_bot_percent: Amount = "20", Percent 0..100 Higher;
+    /// Loss of the day that breaks an account's circuit.
+    breaker_account_day_percent: Amount = "10", Percent 0..100 Higher;
+    /// Loss of the day that breaks the fleet's circuit.
+    breaker_fleet_day_percent: Amount = "15", Percent 0..100 Higher;
+    /// A currency rate older than this is not used for limits.
+    rate_age_max_s: u32 = 86_400, Seconds 1..86_400 Higher;
+    /// Live gate: closed trades of the training.
+    gate_trades_min: u32 = 25, Count 1..100_000 Lower;
+    /// Live gate: profit factor of the training.
+    gate_profit_factor_min: Amount = "1.2", Number 0..100 Lower;
+    /// A live bot stays while its profit factor is above this.
+    gate_stay_profit_factor_min: Amount = "1", Number 0..100 Lower;
+    /// Live gate: drawdown of the training.
+    gate_drawdown_max_percent: Amount = "15", Percent 0..100 Higher;
+    /// A live bot stays while its drawdown is within this.
+    gate_stay_drawdown_max_percent: Amount = "20", Percent 0..100 Higher;
+    /// Live gate: share of winning trades; 0: shown, not required.
+    gate_win_rate_min_percent: Amount = "0", Percent 0..100 LowerOrZero;
+    /// Live gate: net profit of the training, of the capital; 0: shown, not required.
+    gate_profit_min_percent: Amount = "0", Percent 0..100 LowerOrZero;
+    /// Probability that the true Sharpe ratio is above zero, for `gate_small_size_percent`.
+    gate_small_probability_percent: Amount = "80", Percent 50..100 Lower;
+    /// Size of a live bot on that evidence, of its capital.
+    gate_small_size_percent: Amount = "10", Percent 0..100 Higher;
+    /// The same probability after correction for every variant tried, for the full size.
+    gate_full_probability_percent: Amount = "95", Percent 50..100 Lower;
+    /// Size in the first 24 hours live, of the capital; twice the exchange's minimum if that is more.
+    gate_first_day_percent: Amount = "1", Percent 0..100 Higher;
+    /// And never more than this, of the capital.
+    gate_first_day_max_percent: Amount = "10", Percent 0..100 Higher;
+    /// Autopilot: realised profit from which it is reinvested, in the reporting currency.
+    autopilot_reinvest_from: Amount = "500", Number 0..1_000_000_000 Lower;
+    /// Autopilot: share of such profit that goes to the best bots.
+    autopilot_reinvest_percent: Amount = "80", Percent 0..100 Higher;
+    /// Autopilot: how many of the best share it.
+    autopilot_best: u32 = 3, Count 1..100 Higher;
+    /// Autopilot: realised profit from which a bot is spawned, in the reporting currency.
+    autopilot_spawn_from: Amount = "1000", Number 0..1_000_000_000 Lower;
+    /// Autopilot: closed trades before a bot is judged.
+    autopilot_trades_min: u32 = 25, Count 1..100_000 Lower;
+    /// Autopilot: a spawned bot that has not earned by then is retired.
+    autopilot_trial_days: u32 = 14, Days 1..365 Higher;
+    /// Autopilot: loss of its capital at which a managed bot is retired.
+    autopilot_cut_percent: Amount = "10", Percent 0..100 Higher;
+    /// Autopilot: actions within a UTC day.
+    autopilot_actions_per_day_max: u32 = 10, Count 0..1_000 Higher;
 }
 
 /// A limit that makes no sense.
@@ -129,7 +382,7 @@ pub struct PolicyError {
     /// What was given.
     pub value: String,
     /// What may be given.
-    pub allowed: &'static str,
+    pub allowed: String,
 }
 
 impl Policy {
@@ -138,43 +391,15 @@ impl Policy {
     /// # Errors
     /// Names the first key out of range.
     pub fn validate(&self) -> Result<(), PolicyError> {
-        let hundred = Amount::from_int(100);
-        let shares = [
-            ("order_size_max_percent", self.order_size_max_percent),
-            ("depth_share_max_percent", self.depth_share_max_percent),
-            ("daily_loss_max_percent", self.daily_loss_max_percent),
-            ("position_max_percent_safe", self.position_max_percent_safe),
-            ("position_max_percent_balanced", self.position_max_percent_balanced),
-            ("position_max_percent_risky", self.position_max_percent_risky),
-            ("position_max_percent_aggressive", self.position_max_percent_aggressive),
-            ("asset_exposure_max_percent", self.asset_exposure_max_percent),
-            ("exchange_exposure_max_percent", self.exchange_exposure_max_percent),
-            ("drawdown_max_percent_safe", self.drawdown_max_percent_safe),
-            ("drawdown_max_percent_balanced", self.drawdown_max_percent_balanced),
-            ("drawdown_max_percent_risky", self.drawdown_max_percent_risky),
-            ("drawdown_max_percent_aggressive", self.drawdown_max_percent_aggressive),
-            ("breaker_bot_percent", self.breaker_bot_percent),
-            ("breaker_account_day_percent", self.breaker_account_day_percent),
-            ("breaker_fleet_day_percent", self.breaker_fleet_day_percent),
-        ];
-        for (key, value) in shares {
-            if !value.is_positive() || value > hundred {
-                let allowed = "a percentage above 0, at most 100";
-                return Err(PolicyError { key, value: value.to_string(), allowed });
-            }
+        let all = Self::LIMITS.iter().zip(self.values());
+        match all.into_iter().find(|(limit, value)| !limit.allows(*value)) {
+            None => Ok(()),
+            Some((limit, value)) => Err(PolicyError {
+                key: limit.key,
+                value: value.to_string(),
+                allowed: limit.allowed(),
+            }),
         }
-        let counts = [
-            ("spread_collar_bp", self.spread_collar_bp, 10_000),
-            ("price_collar_bp", self.price_collar_bp, 10_000),
-            ("orders_per_second_max", self.orders_per_second_max, 1_000_000),
-        ];
-        for (key, value, max) in counts {
-            if value == 0 || value > max {
-                let allowed = "a whole number above 0, at most 10000 (orders: 1000000)";
-                return Err(PolicyError { key, value: value.to_string(), allowed });
-            }
-        }
-        Ok(())
     }
 
     /// Most of a bot's equity in position and open buys.
@@ -215,4 +440,56 @@ impl Policy {
 /// A percentage as a share; validated to fit.
 fn rate(percent: Amount) -> Rate {
     Rate::from_percent_amount(percent).unwrap_or(Rate::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(key: &str) -> (usize, Limit) {
+        let at = Policy::LIMITS.iter().position(|l| l.key == key).unwrap();
+        (at, Policy::LIMITS[at])
+    }
+
+    #[test]
+    fn the_defaults_are_allowed_and_each_limit_refuses_what_is_past_its_ends() {
+        let policy = Policy::default();
+        policy.validate().unwrap();
+        for (at, limit) in Policy::LIMITS.iter().enumerate() {
+            let past = match limit.is_decimal() {
+                true => LimitValue::Decimal(Amount::from_int(i64::from(limit.max) + 1)),
+                false => LimitValue::Whole(limit.max + 1),
+            };
+            let mut wrong = policy.clone();
+            wrong.set(at, past);
+            let error = wrong.validate().unwrap_err();
+            assert_eq!((error.key, error.value), (limit.key, past.to_string()));
+        }
+    }
+
+    #[test]
+    fn a_percentage_of_nothing_is_refused_unless_that_means_off() {
+        let zero = LimitValue::Decimal(Amount::ZERO);
+        assert!(!limit("daily_loss_max_percent").1.allows(zero));
+        assert!(limit("gate_win_rate_min_percent").1.allows(zero));
+    }
+
+    #[test]
+    fn looser_is_higher_or_lower_or_off_as_the_table_says() {
+        let whole = LimitValue::Whole;
+        let table = [
+            ("spread_collar_bp", 50, 40, true),
+            ("spread_collar_bp", 30, 40, false),
+            ("cooldown_after_trade_s", 5, 10, true),
+            ("cooldown_after_trade_s", 10, 10, false),
+            ("consecutive_losses_max", 0, 5, true),
+            ("consecutive_losses_max", 6, 5, true),
+            ("consecutive_losses_max", 3, 0, false),
+            ("consecutive_losses_max", 0, 0, false),
+        ];
+        for (key, own, fleet, expected) in table {
+            let is_looser = limit(key).1.is_looser(whole(own), whole(fleet));
+            assert_eq!(is_looser, expected, "{key} {own} {fleet}");
+        }
+    }
 }

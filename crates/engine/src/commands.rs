@@ -271,7 +271,7 @@ impl Engine {
         policy.validate().map_err(|e| CommandError::PolicyInvalid {
             key: e.key.to_owned(),
             value: e.value,
-            allowed: e.allowed.to_owned(),
+            allowed: e.allowed,
         })?;
         let version = self.policy_versions + 1;
         let mut tell = |account_id| {

@@ -5,14 +5,25 @@
 //! the table [`permission`] of what each state of a bot lets through. Deliberately absent: state.
 //! Every figure that a check needs is handed in.
 
+mod anomaly;
 mod approve;
 mod checks;
 mod exposure;
 mod figures;
+mod gate;
 mod permission;
+mod protections;
 
+pub use anomaly::{
+    Change, FREQUENCY_FALSE_ALARMS_PER_HOUR, HISTORY_MIN, Slippage, Verdict, frequency,
+    trades_an_hour_max,
+};
 pub use approve::{ApprovedOrder, OrderIntent, Refused, Snapshot, check};
 pub use checks::{CHECKS, Check, Rule};
 pub use exposure::{AccountRisk, Exposure};
 pub use figures::Figures;
+pub use gate::{
+    Condition as GateCondition, Evidence, KeyState, Size, Standing, Verdict as GateVerdict, judge,
+};
 pub use permission::{Condition, Permission, Wish, permission, table};
+pub use protections::{Closed, Peaks, Protection, Recent, percent_of};

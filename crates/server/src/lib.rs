@@ -38,5 +38,5 @@ pub use openapi::document;
 pub use problem::Problem;
 pub use research::{Course, Finding, Research};
 pub use serve::{router, serve};
-pub use state::{AppState, EmergencyLatch, ServerConfig};
+pub use state::{AppState, Emergency, Pulled, ServerConfig};
 pub use watch::{Watch, WatchError};

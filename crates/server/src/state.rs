@@ -52,9 +52,33 @@ impl ServerConfig {
     }
 }
 
-/// Called before an emergency command is queued, so that the latch acts even where the core is
-/// late: the account (`None`: the fleet) and whether the stop is on.
-pub type EmergencyLatch = Arc<dyn Fn(Option<AccountId>, bool) + Send + Sync>;
+/// An emergency stop as somebody pulled it.
+#[derive(Clone, Debug)]
+pub struct Pulled {
+    /// Whose; `None`: the fleet's.
+    pub account_id: Option<AccountId>,
+    /// Why.
+    pub reason: String,
+    /// Sell positions rather than guard them.
+    pub sell: bool,
+    /// Who.
+    pub by: domain::Actor,
+}
+
+/// The emergency stop beside the core, which may be late or gone.
+pub trait Emergency: Send + Sync {
+    /// Called before the command is queued, and after a stop was cleared: acts at once.
+    fn latch(&self, account: Option<AccountId>, is_on: bool);
+
+    /// Keeps a stop that could not be stored for the next start; says where.
+    ///
+    /// # Errors
+    /// Where it cannot be kept either.
+    fn keep(&self, pulled: &Pulled) -> std::io::Result<std::path::PathBuf>;
+
+    /// A stop that was kept counts no more: it was cleared.
+    fn forget(&self, account: Option<AccountId>);
+}
 
 /// Everything that handlers use; clones are cheap.
 #[derive(Clone)]
@@ -71,8 +95,8 @@ pub struct AppState {
     pub metrics: Option<PrometheusHandle>,
     /// The schemas of the strategies, as shown at `/api/strategies`.
     pub strategies: Arc<serde_json::Value>,
-    /// See [`EmergencyLatch`].
-    pub emergency: Option<EmergencyLatch>,
+    /// See [`Emergency`]; `None`: there is nothing beside the core.
+    pub emergency: Option<Arc<dyn Emergency>>,
     /// Markets that no bot trades; without it they are not found.
     pub watch: Option<Arc<dyn crate::watch::Watch>>,
     /// Digest of an admin's token that is in no store and ends with this process: for the command

@@ -38,7 +38,7 @@ pub use events::{
 pub(crate) use health::Health;
 pub use health::StoreHealth;
 pub use idempotency::{Claim, IDEMPOTENCY_KEPT, IdempotencyKey};
-pub use lock::LOCK_FILE;
+pub use lock::{LOCK_FILE, owner};
 pub use queue::{COMMIT_ROWS_MAX, QUEUE_ROWS_MAX, Ticket};
 pub use read::{
     AuditRow, ChainFault, CurrencySum, EQUITY_DAYS_MAX, EQUITY_POINTS_MAX, EquityDays,

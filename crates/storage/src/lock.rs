@@ -38,6 +38,16 @@ impl DirLock {
     }
 }
 
+/// The process that owns this data directory; `None`: nobody does, or it left no number.
+pub fn owner(dir: &Path) -> Option<u32> {
+    let mut file = File::options().read(true).open(dir.join(LOCK_FILE)).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => read_pid(&mut file),
+        // Ours for this moment alone: it ends with the file.
+        _ => None,
+    }
+}
+
 fn read_pid(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.take(32).read_to_string(&mut text).ok()?;

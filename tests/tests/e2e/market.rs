@@ -20,7 +20,7 @@ pub(crate) async fn start(config: SandboxConfig) -> Sandbox {
 /// All exchanges at the sandbox's addresses. Bots that trade at every bar lose their fees each time:
 /// the guard against losses in a row would end most tests early.
 pub(crate) fn config(sandbox: &Sandbox) -> String {
-    let mut text = "[policy]\nconsecutive_losses_max = 1000000\n".to_owned();
+    let mut text = "[policy]\nconsecutive_losses_max = 0\nstoploss_guard_trades_max = 0\nlow_profit_trades_min = 0\n".to_owned();
     for exchange in Exchange::ALL {
         let urls = sandbox.urls(exchange);
         let _ = writeln!(

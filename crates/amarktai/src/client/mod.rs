@@ -56,6 +56,9 @@ async fn carry_out(command: &Command, config: &Config) -> Result<ExitCode, Failu
         Command::SetupCode => return setup_code::setup_code(config)?.print(is_json),
         Command::Check { .. } => return check::check(config).await?.print(is_json),
         Command::Verify { .. } => return verify::verify(config).await?.print(is_json),
+        Command::EmergencyStop(asked) if !asked.clear => {
+            return stop::pull(config, asked).await?.print(is_json);
+        }
         _ => {}
     }
     // Before the lock is taken: a person types as long as it takes.

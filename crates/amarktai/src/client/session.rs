@@ -190,6 +190,11 @@ fn token(config: &Config, address: &str) -> Option<Token> {
     Some(Token { text, origin: path.display().to_string() })
 }
 
+/// Does anybody answer where the running server says that it is?
+pub(crate) async fn is_reachable(config: &Config) -> bool {
+    is_listening(&address(config)).await
+}
+
 async fn is_listening(address: &str) -> bool {
     matches!(tokio::time::timeout(PROBE_TIME, TcpStream::connect(address)).await, Ok(Ok(_)))
 }

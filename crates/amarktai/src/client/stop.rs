@@ -1,14 +1,77 @@
-//! The emergency stop: pulled first, described after.
+//! The emergency stop: pulled first, described after. Where the server does not answer, its process
+//! is told by a signal, and its next start by a file.
 
 use super::answer::{Answer, items};
 use super::api::Api;
 use super::bots;
 use super::failure::Failure;
+use super::session::{Need, Session, is_reachable};
 use crate::cli::{Positions, Scope, Stop};
+use crate::config::Config;
+use crate::core_loop::now;
+use crate::emergency::Marker;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Names listed before the rest is only counted.
 const NAMES_SHOWN_MAX: usize = 20;
+
+/// A server that works answers in milliseconds; whoever pulls the stop does not wait for another.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+/// `emergency-stop` without `--clear`: by the server, else by hand.
+pub(crate) async fn pull(config: &Config, asked: &Stop) -> Result<Answer, Failure> {
+    let by_server = async {
+        let session = Session::open(config, Need::Look).await?;
+        let answer = stop(&session.api, asked).await;
+        session.close().await?;
+        answer
+    };
+    match tokio::time::timeout(ANSWER_TIME, by_server).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(failure)) if !config.data_dir.is_dir() || is_reachable(config).await => Err(failure),
+        Ok(Err(failure)) => by_hand(config, asked, &failure.to_string()),
+        Err(_) => by_hand(config, asked, "the server does not answer"),
+    }
+}
+
+/// The fleet's, whatever was asked for: whose account it is only the server could tell.
+fn by_hand(config: &Config, asked: &Stop, why: &str) -> Result<Answer, Failure> {
+    let marker = Marker {
+        account_id: None,
+        reason: asked.reason.clone().unwrap_or_else(|| "no reason given".to_owned()),
+        sell: asked.positions == Some(Positions::Sell),
+        by: "the command line".to_owned(),
+        at: now(),
+    };
+    let dir = &config.data_dir;
+    let owner = storage::owner(dir);
+    // The signal first: the file is for later.
+    let signalled = owner.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)).map(|pid| {
+        kill_process(pid, Signal::USR1)
+            .map(|()| pid.as_raw_nonzero().get())
+            .map_err(|e| e.to_string())
+    });
+    let left = marker.leave(dir).map_err(|e| e.to_string());
+    let (told, is_told) = match &signalled {
+        Some(Ok(pid)) => (format!("process {pid} was told by a signal to stop the fleet"), true),
+        Some(Err(e)) => (format!("its process cannot be told: {e}"), false),
+        None => ("no process owns the data".to_owned(), false),
+    };
+    let kept = match &left {
+        Ok(path) => format!("the next start obeys {}", path.display()),
+        Err(e) => format!("it cannot be kept in {}: {e}", dir.display()),
+    };
+    let text = format!("{why}: {told}; {kept}");
+    if !is_told && left.is_err() {
+        return Err(Failure::could_not(text));
+    }
+    let pid = signalled.and_then(Result::ok);
+    let file = left.ok().map(|path| path.display().to_string());
+    let json = json!({ "active": true, "persisted": false, "signalled": pid, "kept": file });
+    Ok(Answer::new(json, format!("{text}\n")))
+}
 
 /// `emergency-stop …`
 pub(crate) async fn stop(api: &Api, asked: &Stop) -> Result<Answer, Failure> {

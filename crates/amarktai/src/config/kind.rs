@@ -1,7 +1,7 @@
 //! Kinds of values: how each is read from text, what is allowed, how it is shown.
 
 use super::raw::Raw;
-use domain::{Amount, Currency, Exchange, Symbol};
+use domain::{Currency, Exchange, Limit, LimitValue, Symbol};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -116,11 +116,14 @@ pub(super) fn whole32(of: &str, min: u32, max: u32) -> Kind<u32> {
     })
 }
 
-pub(super) fn percent() -> Kind<Amount> {
-    let allowed = "a number of percent above 0, at most 100, without a sign";
-    Kind::new(allowed, plain, |raw| {
-        let value: Amount = raw.number()?.parse().ok()?;
-        (value.is_positive() && value <= Amount::from_int(100)).then_some(value)
+/// A limit of the policy.
+pub(super) fn limit(limit: &'static Limit) -> Kind<LimitValue> {
+    Kind::new(limit.allowed(), plain, move |raw| {
+        let value = match limit.is_decimal() {
+            true => LimitValue::Decimal(raw.number()?.parse().ok()?),
+            false => LimitValue::Whole(raw.number()?.parse().ok()?),
+        };
+        limit.allows(value).then_some(value)
     })
 }
 

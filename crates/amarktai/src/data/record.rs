@@ -31,7 +31,7 @@ pub(super) async fn record(config: &Config, asked: &Record) -> Result<Answer, Fa
         found = listed(asked.exchange, &asked.symbols, &connector, &mut deliveries) => found?,
         // The list itself is a frame, and waits for room.
         never = waiting.collect() => match never {},
-        () = signals.come() => return Err(Failure::could_not("ended before it began")),
+        () = signals.end() => return Err(Failure::could_not("ended before it began")),
     };
     let failed = |e: TapeError| Failure::could_not(e.to_string());
     let mut recorder = Recorder::open(&asked.out, found).map_err(failed)?;
@@ -51,7 +51,7 @@ pub(super) async fn record(config: &Config, asked: &Record) -> Result<Answer, Fa
     };
     tokio::select! {
         done = recorder.work(&connector, &mut deliveries, &mut waiting) => done.map_err(failed)?,
-        () = signals.come() => {}
+        () = signals.end() => {}
         () = ending => {}
     }
     // A connector that errs at closing has given all that it had.

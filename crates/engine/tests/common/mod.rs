@@ -78,6 +78,11 @@ pub fn wide() -> Policy {
         breaker_account_day_percent: hundred,
         breaker_fleet_day_percent: hundred,
         consecutive_losses_max: 0,
+        stoploss_guard_trades_max: 0,
+        low_profit_trades_min: 0,
+        max_drawdown_percent: Amount::ZERO,
+        chase_max_bp: 0,
+        repeated_entries_max: 0,
         ..Policy::default()
     }
 }

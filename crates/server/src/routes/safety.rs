@@ -1,12 +1,14 @@
 //! What keeps money safe: policy, emergency stop, breakers, the bodyguard's verdicts, seasons.
 
 use crate::auth::Scope;
+use crate::core::CoreError;
 use crate::extract::{Body, BodyOr, Path, Query};
 use crate::problem::Problem;
 use crate::schema;
-use crate::state::AppState;
+use crate::state::{AppState, Pulled};
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use domain::{AccountId, Amount, BotId, Hold, Policy, RiskMode};
 use engine::view::BotView;
 use engine::{BreakerScope, Command, EmergencyRecord};
@@ -86,7 +88,7 @@ async fn set_policy(
     policy.validate().map_err(|e| engine::CommandError::PolicyInvalid {
         key: e.key.into(),
         value: e.value,
-        allowed: e.allowed.into(),
+        allowed: e.allowed,
     })?;
     state.core.command(target, scope.who.actor(), Command::SetPolicy(policy)).await?;
     policy_of(&state, target).await
@@ -111,18 +113,15 @@ async fn emergency(
     State(state): State<AppState>,
     scope: Scope,
     Query(query): Query<ReachQuery>,
-) -> Result<Json<EmergencyRecord>, Problem> {
+) -> Result<Json<Value>, Problem> {
     let target = match query.scope.unwrap_or_default() {
         Reach::Account => Some(scope.account),
         Reach::Fleet => None,
     };
-    emergency_of(&state, target).await
+    emergency_of(&state, target).await.map(Json)
 }
 
-async fn emergency_of(
-    state: &AppState,
-    account_id: Option<AccountId>,
-) -> Result<Json<EmergencyRecord>, Problem> {
+async fn emergency_of(state: &AppState, account_id: Option<AccountId>) -> Result<Value, Problem> {
     let found = state.core.query(move |engine| engine.emergency_stop(account_id)).await?;
     let never = EmergencyRecord {
         account_id,
@@ -132,10 +131,18 @@ async fn emergency_of(
         since: None,
         at: crate::access::now(),
     };
-    Ok(Json(found.unwrap_or(never)))
+    told(&found.unwrap_or(never), true)
 }
 
-/// Pulls it: the latch acts at once, the answer comes when it is stored.
+/// The record, and whether the store holds it.
+fn told(record: &EmergencyRecord, is_persisted: bool) -> Result<Value, Problem> {
+    let mut json = serde_json::to_value(record).map_err(|e| Problem::internal(&e))?;
+    json["persisted"] = is_persisted.into();
+    Ok(json)
+}
+
+/// Pulls it: the latch acts at once, the answer comes when it is stored; where it cannot be, the
+/// answer says so (`persisted` false) and the next start obeys what was kept beside the store.
 #[utoipa::path(post, path = "/api/emergency-stop", tag = "safety", params(ReachQuery),
     request_body = Option<PullBody>, responses((status = 200, body = schema::EmergencyStop)))]
 async fn pull(
@@ -143,16 +150,52 @@ async fn pull(
     scope: Scope,
     Query(query): Query<ReachQuery>,
     BodyOr(body): BodyOr<PullBody>,
-) -> Result<Json<EmergencyRecord>, Problem> {
-    let target = query.target(&scope)?;
-    if let Some(latch) = &state.emergency {
-        latch(target, true);
+) -> Result<Json<Value>, Problem> {
+    let account_id = query.target(&scope)?;
+    if let Some(emergency) = &state.emergency {
+        emergency.latch(account_id, true);
     }
     let reason = body.reason.unwrap_or_else(|| "no reason given".into());
     let reason: String = reason.chars().take(500).collect();
-    let command = Command::EmergencyStop { reason, sell: body.sell };
-    state.core.command(target, scope.who.actor(), command).await?;
-    emergency_of(&state, target).await
+    let (sell, by) = (body.sell, scope.who.actor());
+    let command = Command::EmergencyStop { reason: reason.clone(), sell };
+    let pulled = Pulled { account_id, reason, sell, by: by.clone() };
+    match state.core.command(account_id, by, command).await {
+        Ok(_) => emergency_of(&state, account_id).await.map(Json),
+        Err(refused @ CoreError::Refused(_)) => Err(refused.into()),
+        Err(error) => not_persisted(&state, &pulled, &error),
+    }
+}
+
+/// The latch is on and the store does not know: what must be said, and kept.
+fn not_persisted(
+    state: &AppState,
+    pulled: &Pulled,
+    error: &CoreError,
+) -> Result<Json<Value>, Problem> {
+    let detail = format!("stopped, not persisted: {error}");
+    let kept = state.emergency.as_ref().map(|emergency| emergency.keep(pulled));
+    let kept = match kept {
+        Some(Ok(path)) => path.display().to_string(),
+        Some(Err(e)) => return Err(unkept(&format!("{detail}; nor can it be kept: {e}"))),
+        None => return Err(unkept(&detail)),
+    };
+    let now = crate::access::now();
+    let record = EmergencyRecord {
+        account_id: pulled.account_id,
+        active: true,
+        reason: Some(pulled.reason.clone()),
+        by: Some(pulled.by.clone()),
+        since: Some(now),
+        at: now,
+    };
+    let mut json = told(&record, false)?;
+    json["detail"] = format!("{detail}; the next start obeys {kept}").into();
+    Ok(Json(json))
+}
+
+fn unkept(detail: &str) -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "STOPPED_NOT_PERSISTED", detail)
 }
 
 /// Clears it; bots stay paused until resumed.
@@ -162,14 +205,15 @@ async fn clear(
     State(state): State<AppState>,
     scope: Scope,
     Query(query): Query<ReachQuery>,
-) -> Result<Json<EmergencyRecord>, Problem> {
+) -> Result<Json<Value>, Problem> {
     let target = query.target(&scope)?;
     state.core.command(target, scope.who.actor(), Command::ClearEmergencyStop).await?;
     // After the commit: a latch that opens early would open for a stop that is still in force.
-    if let Some(latch) = &state.emergency {
-        latch(target, false);
+    if let Some(emergency) = &state.emergency {
+        emergency.latch(target, false);
+        emergency.forget(target);
     }
-    emergency_of(&state, target).await
+    emergency_of(&state, target).await.map(Json)
 }
 
 /// Closes a tripped circuit breaker: `account`, `fleet` or `bot-7`.

@@ -13,8 +13,8 @@ const TABLE: [(&str, &[&str]); 13] = [
     ("simulator", &["domain", "market", "risk"]),
     ("engine", &["domain", "market", "strategy", "ledger", "risk", "simulator"]),
     ("exchanges", &["domain", "market", "risk"]),
-    // Judges the simulator, so it must never share its code.
-    ("sandbox", &["domain", "market", "exchanges"]),
+    // Judges the simulator, so it must never share its code. Risk for the orders of its tests.
+    ("sandbox", &["domain", "market", "exchanges", "risk"]),
     ("storage", &["domain", "ledger", "engine"]),
     ("backtest", DRIVEN),
     ("server", &["domain", "market", "strategy", "ledger", "risk", "engine", "storage"]),
@@ -78,12 +78,34 @@ fn room(path: &Path, name: &str, allowed: &[&str], wrong: &mut Vec<String>) {
     if takes_lints.and_then(toml::Value::as_bool) != Some(true) {
         wrong.push(format!("{name} does not take the workspace's lints, which forbid unsafe"));
     }
+    if asks_for_permits(&manifest) {
+        wrong.push(format!("{name}: {PERMITS} is for dev-dependencies alone"));
+    }
     if PURE.contains(&name) {
         let impure = names(&manifest, &["dependencies", "build-dependencies"]);
         for used in impure.iter().filter(|n| IMPURE.contains(&n.as_str())) {
             wrong.push(format!("{name} is part of the deterministic core and may not use {used}"));
         }
     }
+}
+
+/// The feature of `risk` that makes permits which nobody vouches for.
+const PERMITS: &str = "permits-for-tests";
+
+/// Does a manifest ask for it where the product is built?
+fn asks_for_permits(manifest: &toml::Table) -> bool {
+    let mut product = manifest.clone();
+    product.remove("dev-dependencies");
+    for target in product.get_mut("target").and_then(toml::Value::as_table_mut).into_iter() {
+        for (_, scope) in target.iter_mut() {
+            scope.as_table_mut().map(|scope| scope.remove("dev-dependencies"));
+        }
+    }
+    let is_definition = |table: &toml::Table| table.contains_key(PERMITS);
+    if product.get("features").and_then(toml::Value::as_table).is_some_and(is_definition) {
+        product.remove("features");
+    }
+    toml::to_string(&product).is_ok_and(|text| text.contains(PERMITS))
 }
 
 /// The packages behind the tables, also where they are renamed or for one target only.
@@ -133,6 +155,16 @@ mod tests {
             ("market", "[build-dependencies]\nx = { package = \"engine\" }", "market may not use"),
             ("engine", "[dependencies]\ntokio = \"1\"", "deterministic core and may not use tokio"),
             ("ledger", "[target.'cfg(unix)'.dependencies]\nstorage = {}", "ledger may not use sto"),
+            (
+                "server",
+                "[dependencies]\nrisk = { features = [\"permits-for-tests\"] }",
+                "permits-for-tests is for dev-dependencies alone",
+            ),
+            (
+                "engine",
+                "[features]\nfast = [\"risk/permits-for-tests\"]",
+                "permits-for-tests is for dev-dependencies alone",
+            ),
             ("helpers", "", "crates/helpers is not in the table"),
         ];
         for (name, manifest, expected) in table {
@@ -147,6 +179,8 @@ mod tests {
         for (name, manifest) in [
             ("risk", "[dependencies]\nledger = {}\nserde = \"1\""),
             ("engine", "[dev-dependencies]\nrand = \"0.9\""),
+            ("exchanges", "[dev-dependencies]\nrisk = { features = [\"permits-for-tests\"] }"),
+            ("risk", "[features]\npermits-for-tests = []"),
         ] {
             assert!(workspace(name, &format!("{LINTS}{manifest}")).is_empty());
         }

@@ -1,4 +1,4 @@
-//! Connectors of Binance, KuCoin and Luno: the public side.
+//! Connectors of Binance, KuCoin and Luno: the public side, and in [`live`] the private one.
 //!
 //! A [`Connector`] keeps one exchange's market data flowing into a bounded channel of
 //! [`Delivery`]: instruments, prints, touches, books already judged contiguous, the judgement of
@@ -16,7 +16,7 @@
 //! newest is kept. `received_at` of prints that were held during a repair is when they came in.
 //!
 //! The rules of sequence are pure and public: [`binance_book`], [`kucoin_book`], [`luno_book`].
-//! Deliberately absent: orders and everything else that needs more than a read-only key.
+//! Deliberately absent: anything that decides. Orders leave by [`live`] alone, with a permit of `risk`.
 
 mod binance;
 pub mod codec;
@@ -28,6 +28,7 @@ mod error;
 mod history;
 mod kucoin;
 mod listing;
+pub mod live;
 mod luno;
 mod pace;
 mod prints;

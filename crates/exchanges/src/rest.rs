@@ -226,7 +226,7 @@ impl Rest {
     }
 }
 
-fn unreachable(error: reqwest::Error) -> ExchangeError {
+pub(crate) fn unreachable(error: reqwest::Error) -> ExchangeError {
     // Without the URL: it is ours, and the reason is what matters: the innermost error has it, a
     // name that is not found or a connection refused.
     let error = error.without_url();
@@ -255,14 +255,14 @@ async fn read_bounded(mut answer: Response) -> Result<Vec<u8>, ExchangeError> {
 }
 
 /// Binance says seconds; KuCoin counts milliseconds to its reset.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let number =
         |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
     let seconds = number("retry-after").map(Duration::from_secs);
     seconds.or_else(|| number("gw-ratelimit-reset").map(Duration::from_millis))
 }
 
-fn date(headers: &HeaderMap) -> Option<Timestamp> {
+pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     let text = headers.get("date")?.to_str().ok()?;
     let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
     i64::try_from(at.as_nanosecond()).ok().map(Timestamp)

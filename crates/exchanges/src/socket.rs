@@ -4,6 +4,7 @@ use crate::config::{BODY_LIMIT, ConnectorConfig};
 use crate::rest::USER_AGENT;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -37,14 +38,22 @@ pub(crate) enum ConnectError {
 
 impl Socket {
     pub(crate) async fn connect(url: &str, config: &ConnectorConfig) -> Result<Self, ConnectError> {
-        let retry = |e: Error| ConnectError::Retry(e.to_string());
+        Self::open(url, config.timings.connect_timeout).await
+    }
+
+    pub(crate) async fn open(url: &str, timeout: Duration) -> Result<Self, ConnectError> {
+        // Its words quote the URL, which may hold a token.
+        let retry = |e: Error| match e {
+            Error::Url(_) => ConnectError::Retry("no connection to that address".into()),
+            e => ConnectError::Retry(e.to_string()),
+        };
         let mut request = url.into_client_request().map_err(retry)?;
         request.headers_mut().insert("user-agent", HeaderValue::from_static(USER_AGENT));
         let limits = WebSocketConfig::default()
             .max_message_size(Some(BODY_LIMIT))
             .max_frame_size(Some(BODY_LIMIT));
         let connecting = connect_async_with_config(request, Some(limits), true);
-        match tokio::time::timeout(config.timings.connect_timeout, connecting).await {
+        match tokio::time::timeout(timeout, connecting).await {
             Ok(Ok((inner, _))) => Ok(Self { inner }),
             Ok(Err(Error::Http(answer))) if answer.status().as_u16() == 451 => {
                 Err(ConnectError::Fatal("HTTP 451: not served from this country".into()))

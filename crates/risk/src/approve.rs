@@ -136,6 +136,12 @@ impl ApprovedOrder {
     pub const fn checks_passed(&self) -> u32 {
         self.checks_passed
     }
+
+    /// As if every check had passed, for this crate's own tests of permits.
+    #[cfg(test)]
+    pub(crate) const fn unchecked(intent: OrderIntent) -> Self {
+        Self { intent, worst_price: None, worst_cost: None, policy_version: 1, checks_passed: 0 }
+    }
 }
 
 /// Refused: the first failing check in order, and the rest.

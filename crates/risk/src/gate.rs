@@ -3,7 +3,11 @@
 //! One pure function over what is known. Conditions to stay are looser than to enter, so that
 //! nothing flaps; whatever is not known does not pass.
 
-use domain::{Amount, Hold, Holds, Policy, Rate, Round, Span};
+use crate::permit::{EntryPermit, Permit, ReducePermit};
+use domain::{
+    AccountId, Amount, BotId, Hold, Holds, InstrumentId, Policy, Quantity, Rate, Round, Span,
+    Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// What is known of an exchange key.
@@ -107,15 +111,50 @@ pub struct Size {
     pub amount: Amount,
 }
 
-/// What the gate says.
+/// What the gate says of one bot. Only [`judge`] makes one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Verdict {
+    #[serde(skip)]
+    whose: (AccountId, BotId),
+    conditions: Vec<Condition>,
+    is_open: bool,
+    size: Option<Size>,
+}
+
+impl Verdict {
     /// Every condition, required or shown.
-    pub conditions: Vec<Condition>,
-    /// All required ones hold.
-    pub is_open: bool,
+    pub fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    /// Do all required ones hold?
+    pub const fn is_open(&self) -> bool {
+        self.is_open
+    }
+
     /// What the evidence is good for; `None`: for nothing yet.
-    pub size: Option<Size>,
+    pub const fn size(&self) -> Option<Size> {
+        self.size
+    }
+
+    /// Lets one entry out, within the next minute; `None` while a condition is missing.
+    pub fn entry_permit(&self, now: Timestamp) -> Option<Permit> {
+        let (account, bot) = self.whose;
+        let until = now + EntryPermit::LIFE_MAX;
+        self.is_open.then(|| Permit::Entry(EntryPermit::new(account, bot, now, until)))
+    }
+}
+
+/// Lets a bot sell what it owns. It asks nothing of the gate: holds, flags, demotion and the
+/// emergency stop do not trap a position. `None`: it owns nothing.
+pub fn reduce_permit(
+    account: AccountId,
+    bot: BotId,
+    instrument: InstrumentId,
+    held: Quantity,
+) -> Option<Permit> {
+    let permit = || Permit::Reduce(ReducePermit::new(account, bot, instrument, held));
+    held.is_positive().then(permit)
 }
 
 const DAY: Span = Span::from_secs(86_400);
@@ -142,7 +181,7 @@ impl List {
 }
 
 /// Judges a bot's standing.
-pub fn judge(s: &Standing, policy: &Policy) -> Verdict {
+pub fn judge(whose: (AccountId, BotId), s: &Standing, policy: &Policy) -> Verdict {
     let mut list = List(Vec::with_capacity(18));
     list.flag("trading_enabled", s.trading_enabled);
     list.flag("live_trading_enabled", s.live_enabled);
@@ -169,7 +208,7 @@ pub fn judge(s: &Standing, policy: &Policy) -> Verdict {
     list.push("first_day_size_fits", Some(needed.to_string()), limit, is_fitting);
     let is_open = list.0.iter().all(|c| c.pass || !c.is_required);
     let size = percent.filter(|_| is_open).map(|percent| size(s, percent, first_day));
-    Verdict { conditions: list.0, is_open, size }
+    Verdict { whose, conditions: list.0, is_open, size }
 }
 
 fn training(list: &mut List, s: &Standing) {
@@ -323,12 +362,15 @@ mod tests {
         }
     }
 
+    const WHOSE: (AccountId, BotId) = (AccountId(1), BotId(2));
+
     fn failing(s: &Standing) -> Vec<&'static str> {
-        let verdict = judge(s, &Policy::default());
-        let failed = verdict.conditions.iter().filter(|c| !c.pass && c.is_required);
+        let verdict = judge(WHOSE, s, &Policy::default());
+        let failed = verdict.conditions().iter().filter(|c| !c.pass && c.is_required);
         let names: Vec<_> = failed.map(|c| c.name).collect();
-        assert_eq!(verdict.is_open, names.is_empty());
-        assert_eq!(verdict.size.is_some(), verdict.is_open);
+        assert_eq!(verdict.is_open(), names.is_empty());
+        assert_eq!(verdict.size().is_some(), verdict.is_open());
+        assert_eq!(verdict.entry_permit(Timestamp::EPOCH).is_some(), verdict.is_open());
         names
     }
 
@@ -385,7 +427,7 @@ mod tests {
 
     #[test]
     fn size_follows_the_evidence_and_the_first_day_is_small() {
-        let size = |s: &Standing| judge(s, &Policy::default()).size.unwrap().amount;
+        let size = |s: &Standing| judge(WHOSE, s, &Policy::default()).size().unwrap().amount;
         let mut standing = proven();
         assert_eq!(size(&standing), Amount::from_int(10), "1 % of 1,000, twice the minimum");
         standing.live_for = Some(DAY);
@@ -411,7 +453,7 @@ mod tests {
             }
             let earned = ["training", "closed_trades", "profit_factor", "drawdown", "evidence"];
             let is_hard = spoilt.iter().any(|at| !earned.contains(&EACH[*at].0));
-            let is_open = judge(&standing, &Policy::default()).is_open;
+            let is_open = judge(WHOSE, &standing, &Policy::default()).is_open();
             prop_assert!(!(is_open && (is_hard || (!is_live && probability < 0.95))));
         }
     }

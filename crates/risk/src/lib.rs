@@ -2,8 +2,9 @@
 //!
 //! `simulator` and `exchanges` take approved orders and nothing else, so no order can reach a
 //! market unchecked. Main types: [`OrderIntent`], [`Snapshot`], [`ApprovedOrder`], [`check`], and
-//! the table [`permission`] of what each state of a bot lets through. Deliberately absent: state.
-//! Every figure that a check needs is handed in.
+//! the table [`permission`] of what each state of a bot lets through. A real order also needs a
+//! [`Permit`], and passes the [`WireGate`] last. Deliberately absent: state, but for that gate's
+//! two counters and the [`EmergencyLatch`]. Every figure that a check needs is handed in.
 
 mod anomaly;
 mod approve;
@@ -12,7 +13,9 @@ mod exposure;
 mod figures;
 mod gate;
 mod permission;
+mod permit;
 mod protections;
+mod wire;
 
 pub use anomaly::{
     Change, FREQUENCY_FALSE_ALARMS_PER_HOUR, HISTORY_MIN, Slippage, Verdict, frequency,
@@ -24,6 +27,9 @@ pub use exposure::{AccountRisk, Exposure};
 pub use figures::Figures;
 pub use gate::{
     Condition as GateCondition, Evidence, KeyState, Size, Standing, Verdict as GateVerdict, judge,
+    reduce_permit,
 };
 pub use permission::{Condition, Permission, Wish, permission, table};
+pub use permit::{EntryPermit, Permit, PermitMisfit, ReducePermit};
 pub use protections::{Closed, Peaks, Protection, Recent, percent_of};
+pub use wire::{EmergencyLatch, OrderCounts, WireGate, WirePass, WireStop};

@@ -1,6 +1,7 @@
 //! What a sandbox is told, and what can go wrong with it.
 
 use crate::faults::FaultSpec;
+use crate::private::config::AccountSpec;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub struct SandboxConfig {
     pub heartbeat: Duration,
     /// Faults from the start.
     pub faults: Vec<FaultSpec>,
+    /// Accounts of the private side.
+    pub accounts: Vec<AccountSpec>,
 }
 
 impl Default for SandboxConfig {
@@ -53,6 +56,7 @@ impl Default for SandboxConfig {
             history: Duration::from_secs(12 * 3_600),
             heartbeat: Duration::from_secs(20),
             faults: Vec::new(),
+            accounts: AccountSpec::demos(),
         }
     }
 }

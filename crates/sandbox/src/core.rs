@@ -3,11 +3,12 @@
 use crate::binance;
 use crate::clock::Clock;
 use crate::faults::FaultControl;
-use crate::hub::Hub;
+use crate::hub::{Frame, Hub};
 use crate::kucoin;
 use crate::luno;
 use crate::model::world::World;
 use crate::player::Player;
+use crate::private::{Deeds, Desk, Event};
 use domain::Exchange;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,6 +28,9 @@ pub(crate) struct State {
     pub(crate) kucoin: kucoin::Feed,
     pub(crate) luno: luno::Feed,
     pub(crate) player: Option<Player>,
+    pub(crate) desk: Desk,
+    /// Messages of user streams so far: their sequence number.
+    pub(crate) told: u64,
     /// How far the world has come.
     pub(crate) reached: i64,
 }
@@ -91,15 +95,21 @@ impl Core {
     }
 
     fn stretch(&self, state: &mut State, to: i64) {
-        let State { world, binance, kucoin, luno, player, reached } = state;
+        let State { world, binance, kucoin, luno, player, reached, desk, told } = state;
         let hubs = &self.hubs;
         let mut binance = binance.start(&hubs[Exchange::Binance as usize], &self.faults);
         let mut kucoin = kucoin.start(&hubs[Exchange::Kucoin as usize], &self.faults);
         let mut luno = luno.start(&hubs[Exchange::Luno as usize], &self.faults);
-        world.advance(to, &mut |index, market, change| match market.spec.exchange {
-            Exchange::Binance => binance.change(index, market, change),
-            Exchange::Kucoin => kucoin.change(index, market, change),
-            Exchange::Luno => luno.change(index, market, change),
+        let mut deeds = Deeds::default();
+        world.advance(to, &mut |index, market, change| {
+            for print in &change.prints {
+                desk.passive(index, print, &mut deeds);
+            }
+            match market.spec.exchange {
+                Exchange::Binance => binance.change(index, market, change),
+                Exchange::Kucoin => kucoin.change(index, market, change),
+                Exchange::Luno => luno.change(index, market, change),
+            }
         });
         if let Some(player) = player
             && let index = player.market
@@ -112,7 +122,65 @@ impl Core {
         kucoin.flush(world, to);
         luno.flush();
         *reached = to;
+        self.tell(desk, &deeds.events, told);
     }
+
+    /// Something that an account does: what it changes in public and in private is shown at once,
+    /// under the same lock, so that no snapshot is taken in between.
+    pub(crate) fn act<T>(
+        &self,
+        exchange: Exchange,
+        deed: impl FnOnce(&mut Desk, &mut World, i64) -> (T, Deeds),
+    ) -> T {
+        let state = &mut *self.state();
+        let State { world, binance, kucoin, luno, reached, desk, told, .. } = state;
+        let (result, deeds) = deed(desk, world, *reached);
+        let (hub, at) = (&self.hubs[exchange as usize], *reached);
+        let shown = |index: usize| world.markets().get(index);
+        macro_rules! show {
+            ($feed:expr) => {{
+                let mut stretch = $feed.start(hub, &self.faults);
+                for (index, change) in &deeds.changes {
+                    if let Some(market) = shown(*index) {
+                        stretch.change(*index, market, change);
+                    }
+                }
+                stretch
+            }};
+        }
+        match exchange {
+            Exchange::Binance => show!(binance).flush(world, at),
+            Exchange::Kucoin => show!(kucoin).flush(world, at),
+            Exchange::Luno => show!(luno).flush(),
+        }
+        self.tell(desk, &deeds.events, told);
+        result
+    }
+
+    /// Sends what accounts are to know to their user streams.
+    fn tell(&self, desk: &Desk, events: &[Event], told: &mut u64) {
+        for event in events {
+            let exchange = desk.accounts[event.account].spec.exchange;
+            let offset = self.faults.clock_offset(exchange);
+            let bodies = match exchange {
+                Exchange::Binance => binance::tell(desk, event, offset),
+                Exchange::Kucoin => kucoin::tell(desk, event, offset),
+                Exchange::Luno => luno::tell(desk, event, offset),
+            };
+            let key: Arc<str> = user_stream(event.account).into();
+            let frame = |body: String| {
+                *told += 1;
+                let symbol = Arc::clone(&key);
+                Frame { key: Arc::clone(&key), symbol, seq: *told, book: false, body }
+            };
+            self.hub(exchange).send(bodies.into_iter().map(frame).collect());
+        }
+    }
+}
+
+/// The name of an account's user stream.
+pub(crate) fn user_stream(account: usize) -> String {
+    format!("user/{account}")
 }
 
 /// Runs until the core is stopped.

@@ -39,8 +39,24 @@ pub enum Fault {
         /// Seconds in `Retry-After`, where the exchange sends one.
         retry_after: u64,
     },
+    /// HTTP 418: banned for a while.
+    Http418 {
+        /// Seconds in `Retry-After`.
+        retry_after: u64,
+    },
     /// HTTP 503 with a body that is no JSON.
     Http5xx,
+    /// A call of the private side has no answer that means anything.
+    Lie {
+        /// What the client sees instead.
+        how: Lie,
+        /// Whether the deed is done all the same.
+        taken: bool,
+    },
+    /// An order is answered as taken, and refused right afterwards.
+    RejectAfterAccept,
+    /// A cancel is answered and told, and a fill from before comes after it.
+    LateFill,
     /// Sockets are closed.
     Close,
     /// The exchange's clock is off by this much, in every time it sends.
@@ -48,6 +64,24 @@ pub enum Fault {
         /// Milliseconds; positive is ahead.
         ms: i64,
     },
+}
+
+/// What a client sees in place of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lie {
+    /// The connection ends.
+    Reset,
+    /// Nothing, for minutes.
+    Hang,
+    /// HTTP 200 with a page.
+    Html,
+    /// HTTP 200 with an error of the exchange that says nothing about the order.
+    ErrorBody,
+    /// HTTP 503 with the same.
+    Busy,
+    /// An answer that never ends, byte by byte.
+    Drip,
 }
 
 /// A fault with its scope and its measure.

@@ -36,9 +36,15 @@ pub(crate) enum Spoiled {
 pub(crate) async fn spoil(core: &Core, exchange: Exchange, path: &str, symbol: &str) -> Spoiled {
     let stream = format!("rest {path}");
     let target = Target { exchange, symbol, stream: &stream };
-    let always = |f| matches!(f, Fault::Http429 { .. } | Fault::Http5xx);
+    let always = |f| matches!(f, Fault::Http429 { .. } | Fault::Http418 { .. } | Fault::Http5xx);
     match core.faults.hit(target, always) {
         Some(Fault::Http429 { retry_after }) => return Spoiled::TooMany(retry_after),
+        Some(Fault::Http418 { retry_after }) => {
+            let body = r#"{"code":-1003,"msg":"Way too many requests; IP banned."}"#;
+            let mut response = json(418, body);
+            number(&mut response, "retry-after", retry_after);
+            return Spoiled::Instead(Box::new(response));
+        }
         Some(_) => return Spoiled::Instead(Box::new(json(503, "<html>busy</html>"))),
         None => {}
     }

@@ -8,6 +8,7 @@ use crate::faults::FaultControl;
 use crate::model::catalogue::{self, ASSETS, Spec};
 use crate::model::world::{Prices, World, asset};
 use crate::player::Player;
+use crate::private::Desk;
 use crate::tape::Tape;
 use crate::{control, kucoin, luno};
 use axum::Router;
@@ -47,7 +48,7 @@ pub struct Addresses {
 
 /// Running servers. Dropping it stops them.
 pub struct Sandbox {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     tasks: JoinSet<()>,
     addresses: Addresses,
 }
@@ -134,7 +135,8 @@ fn build(config: &SandboxConfig, faults: FaultControl) -> Result<Core, SandboxEr
     let binance = binance::Feed::new(&world, now);
     let kucoin = kucoin::Feed::new(&world, now);
     let luno = luno::Feed::new(&world);
-    let state = State { world, binance, kucoin, luno, player, reached: now };
+    let desk = Desk::new(&config.accounts, &world);
+    let state = State { world, binance, kucoin, luno, player, desk, told: 0, reached: now };
     Ok(Core::new(clock, faults, config.heartbeat, state))
 }
 

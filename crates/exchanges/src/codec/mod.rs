@@ -128,7 +128,7 @@ pub(crate) fn positive(
 }
 
 /// The text without the decimal places beyond a scale.
-fn fitted(text: &str, scale: u8) -> Cow<'_, str> {
+pub(crate) fn fitted(text: &str, scale: u8) -> Cow<'_, str> {
     match text.split_once('.') {
         Some((whole, fraction))
             if fraction.len() > scale as usize && fraction.bytes().all(|b| b.is_ascii_digit()) =>

@@ -27,8 +27,8 @@ type Answer = Result<String, Refused>;
 /// An error body of Binance.
 pub(super) struct Refused {
     status: u16,
-    code: i32,
-    msg: String,
+    pub(super) code: i32,
+    pub(super) msg: String,
 }
 
 impl Refused {
@@ -159,13 +159,13 @@ fn call(core: &Core, path: &str, query: &Params) -> Answer {
     }
 }
 
-fn mandatory(name: &str) -> Refused {
+pub(super) fn mandatory(name: &str) -> Refused {
     let msg = format!("Mandatory parameter '{name}' was not sent, was empty/null, or malformed.");
     Refused::new(-1102, msg)
 }
 
 /// A whole number among the parameters.
-fn integer(query: &Params, name: &str) -> Result<Option<i64>, Refused> {
+pub(super) fn integer(query: &Params, name: &str) -> Result<Option<i64>, Refused> {
     let Some(text) = query.get(name) else { return Ok(None) };
     let illegal = || {
         let msg = format!(

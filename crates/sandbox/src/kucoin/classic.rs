@@ -1,7 +1,8 @@
 //! The classic socket: token, welcome, topics with comma lists, the client pings.
 
 use super::uta::Manners;
-use crate::core::Core;
+use super::words;
+use crate::core::{Core, user_stream};
 use crate::hub::{Frame, Subscriptions};
 use crate::link::{self, Dialogue, Reply};
 use axum::Router;
@@ -29,6 +30,8 @@ const TOPICS: [&str; 6] = [
     "/spotMarket/level2Depth50",
 ];
 
+const PRIVATE_TOPICS: [&str; 2] = ["/spotMarket/tradeOrdersV2", "/account/balance"];
+
 pub(super) fn routes(core: Arc<Core>) -> Router {
     Router::new().route(
         "/classic",
@@ -37,6 +40,7 @@ pub(super) fn routes(core: Arc<Core>) -> Router {
                 manners: Manners::new(core.heartbeat),
                 connect_id: query.get("connectId").cloned().unwrap_or_default(),
                 known: query.get("token").is_some_and(|t| t == TOKEN),
+                account: query.get("token").and_then(|t| words::account(t)),
             };
             ws.on_upgrade(move |socket| link::run(socket, talk, core))
         }),
@@ -47,6 +51,8 @@ struct Talk {
     manners: Manners,
     connect_id: String,
     known: bool,
+    /// With a private token: whose.
+    account: Option<usize>,
 }
 
 fn error(id: &Value, code: u32, data: &str) -> Reply {
@@ -57,7 +63,7 @@ impl Dialogue for Talk {
     const EXCHANGE: Exchange = Exchange::Kucoin;
 
     fn hello(&mut self) -> Vec<Reply> {
-        if !self.known {
+        if !self.known && self.account.is_none() {
             let id = json!(self.connect_id);
             let refusal = error(&id, 401, "token is expired");
             return vec![refusal, Reply::Close(1000, "token is expired")];
@@ -80,7 +86,14 @@ impl Dialogue for Talk {
             Some(kind @ ("subscribe" | "unsubscribe")) => {
                 let topic = message["topic"].as_str().unwrap_or_default();
                 let quiet = message["response"] == json!(false);
-                match change(topic, kind == "subscribe", subs) {
+                let changed = match self.account.filter(|_| PRIVATE_TOPICS.contains(&topic)) {
+                    Some(account) => {
+                        subs.add(&user_stream(account), 0);
+                        Ok(())
+                    }
+                    None => change(topic, kind == "subscribe", subs),
+                };
+                match changed {
                     Ok(()) if quiet => Vec::new(),
                     Ok(()) => vec![Reply::Say(json!({"id": id, "type": "ack"}).to_string())],
                     Err((code, text)) => vec![error(&id, code, text)],

@@ -219,6 +219,28 @@ impl Market {
         self.withdraw(at, id)
     }
 
+    /// A cancel of the private side that crosses a fill: this much was executed before it, at the
+    /// order's own price, against nobody who rests.
+    pub fn cancel_late(&mut self, at: i64, id: u64, quantity: i64) -> Option<(Resting, Change)> {
+        let (side, price, order) = self.book.cancel(id)?;
+        let quantity = quantity.min(order.remaining);
+        let print = Print {
+            id: self.board.next_print,
+            at,
+            price,
+            quantity,
+            taker: side.opposite(),
+            maker_order: id,
+            taker_order: 0,
+            aggregate: self.board.next_aggregate,
+        };
+        self.board.push(print);
+        let left = order.remaining - quantity;
+        let deleted = Some(Placed { id, side, price, quantity: left }).filter(|_| left > 0);
+        let change = self.stamp(Change { at, prints: vec![print], deleted, ..Change::default() });
+        Some((order, change))
+    }
+
     fn exogenous(&mut self, at: i64, command: Command) -> Option<Change> {
         match command {
             Command::Submit(order) => {

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod demo;
+mod emergency;
 mod exits;
 mod faults;
 mod flags;

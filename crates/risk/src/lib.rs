@@ -13,6 +13,6 @@ mod permission;
 
 pub use approve::{ApprovedOrder, OrderIntent, Refused, Snapshot, check};
 pub use checks::{CHECKS, Check, Rule};
-pub use exposure::{AccountRisk, Exposure};
+pub use exposure::{ASSETS_MIN, AccountRisk, Exposure};
 pub use figures::Figures;
 pub use permission::{Condition, Permission, Wish, permission, table};

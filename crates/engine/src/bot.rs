@@ -91,9 +91,6 @@ pub(crate) struct Bot {
     /// Its market moves and it decides nothing.
     #[serde(default)]
     pub(crate) stuck_since: Option<Timestamp>,
-    /// Its equity when it was last known, while it holds something.
-    #[serde(default)]
-    pub(crate) marked: Option<Amount>,
     /// Its capital was not reserved yet.
     pub(crate) needs_capital: bool,
     /// When its capital was reserved: the first point of its equity.
@@ -108,6 +105,9 @@ pub(crate) struct Bot {
     pub(crate) fixed: Fixed,
     #[serde(skip)]
     pub(crate) is_dirty: bool,
+    /// Since the last supervision pass.
+    #[serde(skip)]
+    pub(crate) is_changed: bool,
     #[serde(skip)]
     pub(crate) evaluations: VecDeque<Evaluation>,
 }
@@ -154,7 +154,6 @@ impl Bot {
             rearm_at: None,
             unguarded_since: None,
             stuck_since: None,
-            marked: None,
             needs_capital: true,
             funded_at: None,
             retire_when_flat: false,
@@ -164,6 +163,7 @@ impl Bot {
             last_decision_at: None,
             fixed: Fixed::default(),
             is_dirty: false,
+            is_changed: false,
             evaluations: VecDeque::new(),
         }
     }

@@ -1,12 +1,12 @@
 //! Leaving a position: triggers, wishes to be flat, and trying until it is done.
 
-use crate::bot::{EXIT_RETRY, Step};
+use crate::bot::{Bot, EXIT_RETRY, Step};
 use crate::output::Output;
 use crate::shard::{Due, Shard, World};
 use crate::trigger::{self, Reason, Triggers};
 use domain::{
-    Actor, CancelReason, ExitReason, Hold, InstrumentId, InstrumentStatus, OrderKind, OrderPurpose,
-    Price, Rate, Round, Side, Span, StopChoice, TimeInForce, Timestamp,
+    Actor, Amount, CancelReason, ExitReason, Hold, InstrumentId, InstrumentStatus, OrderKind,
+    OrderPurpose, Price, Rate, Round, Side, Span, StopChoice, TimeInForce, Timestamp,
 };
 use risk::{Condition, Permission, Wish, permission};
 
@@ -57,12 +57,16 @@ impl Shard {
         if !world.switches.bodyguard || bot.record.holds.contains(Hold::RiskStop) {
             return None;
         }
-        let limit = self.policy(world).1.drawdown_max(bot.config().risk_mode);
-        let floor = bot.equity_peak.times(Rate(Rate::ONE.0 - limit.0), Round::Up);
-        let value = floor - bot.books.cash;
+        let value = self.drawdown_floor(bot, world) - bot.books.cash;
         let price = value.quotient(bot.books.position, Round::Up)?;
         let instrument = &world.markets.get(bot.fixed.instrument?).instrument;
         instrument.price(price, Round::Up).filter(|p| p.0 > 0)
+    }
+
+    /// The equity at which the bot's drawdown reaches its limit.
+    pub(crate) fn drawdown_floor(&self, bot: &Bot, world: &World<'_>) -> Amount {
+        let limit = self.policy(world).1.drawdown_max(bot.config().risk_mode);
+        bot.equity_peak.times(Rate(Rate::ONE.0 - limit.0), Round::Up)
     }
 
     /// The bid may have moved: fires what it crosses.

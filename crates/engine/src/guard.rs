@@ -3,7 +3,6 @@
 use crate::bot::{Day, Step};
 use crate::output::{BreakerRecord, Output, RiskStopRecord};
 use crate::shard::{Due, Shard, World, in_force, loss_percent};
-use crate::watch::Tally;
 use domain::{Actor, Alert, Amount, ExitReason, Hold, Lifecycle, Round, Span, Timestamp};
 
 /// Beside its own length a bar may wait this long: for prints that are missing, for the clock.
@@ -195,33 +194,6 @@ impl Shard {
         }
     }
 
-    /// Looks after everything that no event brings: the day, peaks, unguarded positions, bots that
-    /// decide nothing, the account as a whole.
-    pub(crate) fn supervise(&mut self, world: &World<'_>, out: &mut Vec<Output>) {
-        let mut tally = Tally::default();
-        for slot in 0..self.bots.len() {
-            if self.bots[slot].record.lifecycle == Lifecycle::Retired {
-                continue;
-            }
-            if self.bots[slot].day.start != world.now.day() {
-                self.new_day(slot, world, out);
-            }
-            if !self.bots[slot].books.position.is_zero() {
-                let peak = self.bots[slot].equity_peak;
-                self.check_drawdown(slot, world, out);
-                if self.bots[slot].equity_peak != peak {
-                    self.arm(slot, world);
-                }
-                self.keep_high(slot);
-            }
-            self.watch_guard(slot, world, out);
-            self.watch_decisions(slot, world, out);
-            self.tally(slot, &mut tally, world);
-        }
-        self.watch_account(tally, world, out);
-        self.sample_equity(world, out);
-    }
-
     /// The trailing high is stored with the bot, so that a restart goes on from it.
     pub(crate) fn keep_high(&mut self, slot: usize) {
         let high = self.bots[slot]
@@ -234,7 +206,7 @@ impl Shard {
         }
     }
 
-    fn new_day(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
+    pub(crate) fn new_day(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
         // A day that cannot be valued opens when it can.
         let Some(opening_equity) = self.equity(slot, world) else { return };
         self.bots[slot].day = Day { start: world.now.day(), opening_equity, ..Day::default() };
@@ -247,7 +219,7 @@ impl Shard {
     }
 
     /// A position without fresh prices is unguarded: shown, and told once.
-    fn watch_guard(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
+    pub(crate) fn watch_guard(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
         let bot = &mut self.bots[slot];
         let Some(id) = bot.fixed.instrument else { return };
         let market = world.markets.get(id);
@@ -274,10 +246,17 @@ impl Shard {
 
     /// A market that moves closes bars, and every bar is a decision: where none comes, something is
     /// broken that no event tells. Bots on single prints decide in the very call.
-    fn watch_decisions(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
+    ///
+    /// Says when the bot must be looked at again.
+    pub(crate) fn watch_decisions(
+        &mut self,
+        slot: usize,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) -> Option<Timestamp> {
         let bot = &mut self.bots[slot];
         let timeframe = bot.config().timeframe.span();
-        let (Some(id), Some(span)) = (bot.fixed.instrument, timeframe) else { return };
+        let (id, span) = (bot.fixed.instrument?, timeframe?);
         let market = world.markets.get(id);
         let since = bot.last_decision_at.max(market.fresh_since).max(Some(bot.record.created_at));
         let since = since.unwrap_or(world.now);
@@ -285,8 +264,12 @@ impl Shard {
         let has_moved = market.last_print.is_some_and(|p| p.at > since + span);
         let is_expected = bot.record.lifecycle == Lifecycle::Active && market.feed.is_fresh();
         let is_stuck = is_expected && has_moved && world.now - since > limit;
+        // A decision moves this on without a word: it is found when the time has come. What is
+        // not expected to decide has all of its time once it is.
+        let from = if is_expected { since } else { world.now };
+        let again_at = (from + limit + Span(1)).max(world.now);
         if is_stuck == bot.stuck_since.is_some() {
-            return;
+            return Some(again_at);
         }
         bot.stuck_since = is_stuck.then_some(world.now);
         if is_stuck {
@@ -294,6 +277,7 @@ impl Shard {
             out.push(Output::Alert { account_id, bot_id, alert: Alert::Stuck, at: world.now });
         }
         self.touch(slot);
+        Some(again_at)
     }
 
     /// Archives a flat bot and returns its capital.

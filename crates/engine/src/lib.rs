@@ -21,6 +21,7 @@ mod instrument;
 mod markets;
 mod orders;
 mod output;
+mod pass;
 mod rates;
 mod read;
 mod sentence;

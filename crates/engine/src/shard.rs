@@ -3,8 +3,9 @@
 use crate::bot::Bot;
 use crate::markets::{Clock, Market, Markets};
 use crate::output::{AccountRecord, EmergencyRecord, Output, WalletRecord};
+use crate::pass::Pass;
 use crate::trigger::Triggers;
-use crate::watch::{DaySums, Warned, WatchDay};
+use crate::watch::{DaySums, Judged, Warned, WatchDay};
 use crate::{EngineConfig, Switches};
 use domain::{
     Actor, Amount, BotId, Currency, Exchange, FeedState, InstrumentId, Lifecycle, Mode, Policy,
@@ -159,6 +160,12 @@ pub(crate) struct Shard {
     pub(crate) warned: BTreeSet<Warned>,
     /// The day's sums as the last pass saw them.
     pub(crate) sums: DaySums,
+    /// What the last pass left.
+    pub(crate) pass: Pass,
+    /// Bots that changed since.
+    pub(crate) changed: Vec<u32>,
+    /// What was judged last: the same figures give the same verdict.
+    pub(crate) judged: Option<Judged>,
     /// Scratch for the simulated exchange's answers: no allocation per event.
     pub(crate) answers: Vec<SimEvent>,
     /// The price at which an exit fires inside the closed bar that is being worked off…
@@ -188,6 +195,9 @@ impl Shard {
             watch: WatchDay::default(),
             warned: BTreeSet::new(),
             sums: DaySums::new(),
+            pass: Pass::default(),
+            changed: Vec::new(),
+            judged: None,
             answers: Vec::new(),
             price_in_bar: None,
             leaving: None,
@@ -230,6 +240,9 @@ impl Shard {
         let bot = &mut self.bots[slot];
         if !std::mem::replace(&mut bot.is_dirty, true) {
             self.dirty_bots.push(slot as u32);
+        }
+        if !std::mem::replace(&mut bot.is_changed, true) {
+            self.changed.push(slot as u32);
         }
         let (Some(id), series, place) = (bot.fixed.instrument, bot.fixed.series, bot.fixed.place)
         else {
@@ -285,9 +298,8 @@ impl Shard {
             return Some(Amount::ZERO);
         }
         let market = market?;
-        let is_wide = market.book.spread_bp().is_none_or(|bp| bp > f64::from(collar_bp));
-        let bid = market.book.best_bid().filter(|_| market.is_valid() && !is_wide)?;
-        bot.books.position.product(market.instrument.price_amount(bid.price), Round::Down)
+        let bid = Self::mark(market, collar_bp)?;
+        bot.books.position.product(market.instrument.price_amount(bid), Round::Down)
     }
 
     /// Cash, proceeds that settle in cash already, and the position at the bid.

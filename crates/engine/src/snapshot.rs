@@ -7,6 +7,7 @@ use crate::bot::Bot;
 use crate::engine::{Engine, EngineConfig};
 use crate::markets::Market;
 use crate::output::{AccountRecord, StateRow};
+use crate::pass::{Mark, Pass};
 use crate::rates::Imported;
 use crate::shard::{Shard, Stop};
 use crate::watch::{Warned, WatchDay};
@@ -52,6 +53,9 @@ struct AccountState {
     watch: WatchDay,
     #[serde(default)]
     warned: BTreeSet<Warned>,
+    /// What positions count at while there is no fresh price.
+    #[serde(default)]
+    marks: Vec<Mark>,
 }
 
 fn row(key: String, state: &impl Serialize) -> StateRow {
@@ -149,6 +153,7 @@ impl Engine {
         shard.trades_today = state.trades_today;
         shard.watch = state.watch;
         shard.warned = state.warned;
+        shard.pass = Pass::restored(state.marks);
         shard.is_dirty = false;
         self.shards.push(shard);
         Ok(())
@@ -193,6 +198,7 @@ fn take_account(shard: &mut Shard, rows: &mut Vec<StateRow>, touched: &mut Vec<u
             trades_today: shard.trades_today,
             watch: shard.watch.clone(),
             warned: shard.warned.clone(),
+            marks: shard.pass.marks(),
         };
         rows.push(row(format!("account-{:06}", id.0), &state));
     }

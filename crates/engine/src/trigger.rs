@@ -53,6 +53,8 @@ pub(crate) struct Triggers {
     /// The highest falling trigger and the lowest rising one, trailing included.
     window: Option<(Price, Price)>,
     by_owner: FxHashMap<u32, Owned>,
+    /// The highest bid that raised a trailing high since somebody asked.
+    raised: Option<Price>,
 }
 
 /// What one bot has set.
@@ -233,6 +235,11 @@ impl Triggers {
         fired
     }
 
+    /// The highest bid that raised a trailing high since the last call.
+    pub(crate) fn take_raised(&mut self) -> Option<Price> {
+        self.raised.take()
+    }
+
     /// Merges the groups that this bid overtakes.
     fn raise(&mut self, bid: Price) {
         let mut members = BTreeSet::new();
@@ -246,6 +253,7 @@ impl Triggers {
         if members.is_empty() {
             return;
         }
+        self.raised = self.raised.max(Some(bid));
         match self.trailing.last_mut() {
             Some(group) if group.high == bid => group.members.extend(members),
             _ => self.trailing.push(Trailing { high: bid, members }),

@@ -1,14 +1,13 @@
 //! What watches over a whole account and over the fleet: the day's loss with its circuit breaker,
 //! shares of exposure, currencies without a rate.
 //!
-//! Worked out in the supervision pass, which looks at every bot anyway: a trade costs nothing more.
+//! Worked out in the supervision pass, from sums that it keeps: a trade costs nothing more.
 
 use crate::output::{BreakerRecord, Output};
 use crate::shard::{Shard, World};
 use crate::view::BreakerView;
 use domain::{
-    Actor, Alert, Amount, CancelReason, Currency, Exchange, Lifecycle, Mode, OrderPurpose, Round,
-    Timestamp,
+    Actor, Alert, Amount, CancelReason, Currency, Exchange, Lifecycle, Mode, Round, Timestamp,
 };
 use risk::Exposure;
 use serde::{Deserialize, Serialize};
@@ -28,10 +27,12 @@ pub(crate) struct DaySum {
 /// Such sums by currency; an account has few.
 pub(crate) type DaySums = SmallVec<[(Currency, DaySum); 2]>;
 
+/// Sorted by currency, so that nothing hangs on who came first.
 fn add(sums: &mut DaySums, currency: Currency, opening: Amount, loss: Amount) {
-    match sums.iter_mut().find(|(c, _)| *c == currency) {
+    let at = sums.partition_point(|(c, _)| *c < currency);
+    match sums.get_mut(at).filter(|(c, _)| *c == currency) {
         Some((_, sum)) => (sum.opening, sum.loss) = (sum.opening + opening, sum.loss + loss),
-        None => sums.push((currency, DaySum { opening, loss })),
+        None => sums.insert(at, (currency, DaySum { opening, loss })),
     }
 }
 
@@ -48,6 +49,12 @@ pub(crate) enum Warned {
     Asset(Currency),
     Exchange(Exchange),
     DailyLoss,
+}
+
+impl Warned {
+    const fn is_share(&self) -> bool {
+        matches!(self, Self::Asset(_) | Self::Exchange(_))
+    }
 }
 
 /// The UTC day of an account or of the fleet.
@@ -85,11 +92,40 @@ impl WatchDay {
     }
 }
 
-/// Sums of an account, added up while its bots are looked at.
-#[derive(Debug, Default)]
+/// What is open: base, where, in which currency, and its value.
+type Open = (Currency, Exchange, Currency, Amount);
+
+/// Sums of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     sums: DaySums,
-    open: SmallVec<[(Currency, Exchange, Currency, Amount); 8]>,
+    pub(crate) open: SmallVec<[Open; 2]>,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, currency: Currency, opening: Amount, loss: Amount) {
+        add(&mut self.sums, currency, opening, loss);
+    }
+
+    #[cfg(debug_assertions)]
+    pub(crate) const fn sums(&self) -> &DaySums {
+        &self.sums
+    }
+
+    /// Can shares of it be judged at all?
+    fn has_shares(&self) -> bool {
+        let exchanges = self.open.windows(2).any(|pair| pair[0].1 != pair[1].1);
+        exchanges || self.open.len() >= risk::ASSETS_MIN
+    }
+}
+
+/// What a verdict rests on, where everything is in one currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Judged {
+    tally: Tally,
+    today: Timestamp,
+    policy_version: u32,
+    has_bodyguard: bool,
 }
 
 /// A breaker of no single bot, as it is told.
@@ -146,30 +182,6 @@ pub(crate) fn percent(sum: DaySum) -> Amount {
 }
 
 impl Shard {
-    /// Adds a bot to the account's sums.
-    pub(crate) fn tally(&mut self, slot: usize, tally: &mut Tally, world: &World<'_>) {
-        let bot = &self.bots[slot];
-        if bot.needs_capital || bot.record.mode != Mode::Paper {
-            return;
-        }
-        let (quote, opening) = (bot.books.symbol.quote, bot.day.opening_equity);
-        let is_today = bot.day.start == world.now.day();
-        if bot.books.position.is_zero() && bot.open.is_empty() {
-            let loss = if is_today { opening - bot.books.cash } else { Amount::ZERO };
-            return add(&mut tally.sums, quote, opening, loss);
-        }
-        // Without a fresh price the last known mark counts, before the first one the cost.
-        let known = self.equity(slot, world);
-        let bot = &mut self.bots[slot];
-        bot.marked = known.or(bot.marked);
-        let equity = bot.marked.unwrap_or(bot.books.cash + bot.books.position_cost);
-        let loss = if is_today { opening - equity } else { Amount::ZERO };
-        add(&mut tally.sums, quote, opening, loss);
-        let entries = bot.open.iter().filter(|o| o.purpose == OrderPurpose::Entry);
-        let value = equity - bot.books.cash + entries.map(|o| o.hold).sum();
-        tally.open.push((bot.books.symbol.base, bot.books.exchange, quote, value));
-    }
-
     /// A bot is archived: what it lost today stays lost today.
     pub(crate) fn keep_loss(&mut self, slot: usize, world: &World<'_>) {
         let bot = &self.bots[slot];
@@ -185,7 +197,12 @@ impl Shard {
     }
 
     /// Judges the account's day and its shares; what is new is told.
-    pub(crate) fn watch_account(&mut self, tally: Tally, world: &World<'_>, out: &mut Vec<Output>) {
+    pub(crate) fn watch_account(
+        &mut self,
+        mut tally: Tally,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
         let today = world.now.day();
         if self.watch.start != today {
             if let Some(tripped) = self.watch.begin(today) {
@@ -195,15 +212,21 @@ impl Shard {
             self.warned.remove(&Warned::DailyLoss);
             self.is_dirty = true;
         }
-        let mut sums = tally.sums;
         for (currency, sum) in &self.watch.gone {
-            add(&mut sums, *currency, sum.opening, sum.loss);
+            tally.add(*currency, sum.opening, sum.loss);
         }
-        self.sums = sums;
+        if !self.is_new(&tally, world) {
+            return;
+        }
+        self.sums.clone_from(&tally.sums);
         let policy = self.policy(world).1;
         let reporting = self.record.reporting_currency;
         let age_max_s = policy.rate_age_max_s;
-        let exposure = exposure(&tally.open, reporting, age_max_s, world);
+        // Without a share to judge there may still be an old warning to take back.
+        let exposure = match tally.has_shares() || self.warned.iter().any(Warned::is_share) {
+            true => exposure(&tally.open, reporting, age_max_s, world),
+            false => None,
+        };
         let maximum = policy.daily_loss_max_percent;
         if let Ok(sum) = total(&self.sums, reporting, age_max_s, world) {
             let (loss, breaker) = (percent(sum), policy.breaker_account_day_percent);
@@ -214,6 +237,22 @@ impl Shard {
         if let Some(exposure) = exposure {
             self.warn_of_shares(&exposure, world, out);
         }
+    }
+
+    /// Did anything change that a verdict rests on? Over several currencies it rests on rates, too.
+    fn is_new(&mut self, tally: &Tally, world: &World<'_>) -> bool {
+        let of = Judged {
+            tally: tally.clone(),
+            today: world.now.day(),
+            policy_version: self.policy(world).0,
+            has_bodyguard: world.switches.bodyguard,
+        };
+        let is_one = tally.sums.len() <= 1;
+        if is_one && self.judged.as_ref() == Some(&of) {
+            return false;
+        }
+        self.judged = Some(of).filter(|_| is_one);
+        true
     }
 
     fn judge_day(
@@ -292,7 +331,10 @@ impl Shard {
             let (account_id, bot_id, at) = (self.record.id, None, world.now);
             out.push(Output::Alert { account_id, bot_id, alert, at });
             self.is_dirty = true;
-        } else if figure < maximum.part(part, whole, Round::Down) && self.warned.remove(&what) {
+        } else if !self.warned.is_empty()
+            && figure < maximum.part(part, whole, Round::Down)
+            && self.warned.remove(&what)
+        {
             self.is_dirty = true;
         }
     }

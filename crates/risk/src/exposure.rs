@@ -6,7 +6,7 @@ use domain::{Amount, Currency, Exchange, Policy, Refusal, Round};
 use std::collections::BTreeMap;
 
 /// A share of one asset means something once so many are in use; of two, one is always half.
-const ASSETS_MIN: usize = 3;
+pub const ASSETS_MIN: usize = 3;
 /// The same of exchanges.
 const EXCHANGES_MIN: usize = 2;
 

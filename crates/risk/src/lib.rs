@@ -23,7 +23,7 @@ pub use anomaly::{
 };
 pub use approve::{ApprovedOrder, OrderIntent, Refused, Snapshot, check};
 pub use checks::{CHECKS, Check, Rule};
-pub use exposure::{AccountRisk, Exposure};
+pub use exposure::{ASSETS_MIN, AccountRisk, Exposure};
 pub use figures::Figures;
 pub use gate::{
     Condition as GateCondition, Evidence, KeyState, Size, Standing, Verdict as GateVerdict, judge,

@@ -50,13 +50,13 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 10..50)
 }
 
-/// Limits that bind often.
+/// Limits that bind often; a bot's breaker before its drawdown, which has a trigger of its own.
 fn tight() -> Policy {
     let percent = Amount::from_int;
     Policy {
         drawdown_max_percent_balanced: percent(3),
         drawdown_max_percent_aggressive: percent(2),
-        breaker_bot_percent: percent(4),
+        breaker_bot_percent: percent(1),
         breaker_account_day_percent: percent(3),
         breaker_fleet_day_percent: percent(3),
         daily_loss_max_percent: percent(2),
@@ -118,7 +118,7 @@ impl World {
             let mut new = bot(&format!("bot {}", self.bots.len()), exchange, kind, params);
             new.symbol = symbol.parse().unwrap();
             new.timeframe = Some(timeframe);
-            new.sizing = Some(Sizing::PercentOfEquity(amount("60")));
+            new.sizing = Some(Sizing::PercentOfEquity(amount("40")));
             if let Ok(id) = self.rig.create(account, new) {
                 self.bots.push((account, id));
             }
@@ -194,7 +194,7 @@ impl World {
 
     fn account(&mut self, account: usize, what: u8) {
         let id = self.accounts[account];
-        let breaker = Amount::from_int(5);
+        let breaker = amount("0.5");
         let scope = (what != 4).then_some(id);
         let command = match what {
             0 => Command::NewSeason,

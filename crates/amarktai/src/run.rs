@@ -331,6 +331,11 @@ fn switches(config: &Config) -> Switches {
         trading: flags.is_trading_enabled(),
         paper_trading: flags.is_paper_trading_enabled(),
         bodyguard: flags.is_bodyguard_enabled(),
+        // A configuration that asks for it does not come so far: live orders are not built.
+        live_trading: false,
+        training_days: flags.paper_training_days(),
+        wallet_required: flags.is_wallet_funding_required(),
+        key_required: flags.are_live_api_keys_required(),
         paper_exchanges: exchanges.iter().map(|e| e.name().to_owned()).collect(),
     }
 }

@@ -302,13 +302,13 @@ limits! {
     /// No entry for this long after losses in a row.
     consecutive_losses_pause_s: u32 = 900, Seconds 0..86_400 Lower;
     /// Stop-loss guard: losing stops of a bot within its lookback after which it cools down.
-    stoploss_guard_trades_max: u32 = 4, Count 1..64 HigherOrZero;
+    stoploss_guard_trades_max: u32 = 4, Count 1..16 HigherOrZero;
     /// How far back the stop-loss guard looks.
     stoploss_guard_lookback_s: u32 = 86_400, Seconds 1..2_592_000 Lower;
     /// No entry for this long after the stop-loss guard acted.
     stoploss_guard_pause_s: u32 = 3_600, Seconds 0..86_400 Lower;
     /// Low-profit pair: trades of a bot within the lookback before it is judged.
-    low_profit_trades_min: u32 = 10, Count 1..64 HigherOrZero;
+    low_profit_trades_min: u32 = 10, Count 1..16 HigherOrZero;
     /// Loss of those trades, of the bot's capital, at which it cools down.
     low_profit_loss_percent: Amount = "3", Percent 0..100 Higher;
     /// How far back it looks.
@@ -317,7 +317,7 @@ limits! {
     low_profit_pause_s: u32 = 3_600, Seconds 0..86_400 Lower;
     /// Maximum drawdown: fall of a bot's equity within the lookback at which it cools down.
     max_drawdown_percent: Amount = "10", Percent 0..100 HigherOrZero;
-    /// How far back it looks, in steps of a twelfth.
+    /// How far back it looks, in steps of a sixth.
     max_drawdown_lookback_s: u32 = 43_200, Seconds 720..2_592_000 Lower;
     /// No entry for this long after it acted.
     max_drawdown_pause_s: u32 = 14_400, Seconds 0..86_400 Lower;

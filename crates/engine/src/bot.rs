@@ -1,6 +1,7 @@
 //! A bot's state, and the one function through which its lifecycle and holds change.
 
 use crate::output::{BotChange, BotRecord, RefusalRecord};
+use crate::training::Training;
 use domain::{
     Actor, Amount, BotConfig, CancelReason, EventKind, ExitReason, Hold, InstrumentId, Lifecycle,
     OrderId, OrderKind, OrderPurpose, OrderRecord, OrderStatus, Price, Quantity, RejectCode, Side,
@@ -91,6 +92,11 @@ pub(crate) struct Bot {
     /// Its market moves and it decides nothing.
     #[serde(default)]
     pub(crate) stuck_since: Option<Timestamp>,
+    /// Active without a hold since then, where it is.
+    #[serde(default)]
+    pub(crate) armed_since: Timestamp,
+    #[serde(default)]
+    pub(crate) training: Box<Training>,
     /// Its capital was not reserved yet.
     pub(crate) needs_capital: bool,
     /// When its capital was reserved: the first point of its equity.
@@ -154,6 +160,8 @@ impl Bot {
             rearm_at: None,
             unguarded_since: None,
             stuck_since: None,
+            armed_since: day.start,
+            training: Box::default(),
             needs_capital: true,
             funded_at: None,
             retire_when_flat: false,
@@ -170,6 +178,11 @@ impl Bot {
 
     pub(crate) fn config(&self) -> &BotConfig {
         &self.record.config
+    }
+
+    /// Active, and nothing holds it but a cooldown.
+    pub(crate) fn is_armed(&self) -> bool {
+        self.record.lifecycle == Lifecycle::Active && !self.record.holds.is_paused()
     }
 
     /// Quote that it can still spend.
@@ -248,6 +261,7 @@ impl Bot {
         at: Timestamp,
     ) -> Option<BotChange> {
         let was_paused = self.record.holds.is_paused();
+        let was_armed = self.is_armed();
         let (event, hold) = match step {
             Step::Hold(hold) if self.record.holds.insert(hold) => {
                 let is_news = !was_paused && !hold.is_silent();
@@ -273,6 +287,9 @@ impl Bot {
             _ => return None,
         };
         self.record.updated_at = at;
+        if self.is_armed() && !was_armed {
+            self.armed_since = at;
+        }
         Some(BotChange {
             record: self.record.clone(),
             event,

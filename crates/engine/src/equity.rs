@@ -1,11 +1,15 @@
 //! The series of each bot's equity: every five minutes, and wherever its capital moves.
 
 use crate::output::{EquityRecord, Output};
-use crate::shard::{Shard, World};
+use crate::shard::{Shard, World, in_force};
+use crate::training::{Training, covered};
 use domain::{Amount, Lifecycle, Span, Timestamp};
 
 /// Between two points: 288 a day show a day's shape and are few enough to be kept for ever.
 const SAMPLING: Span = Span::from_secs(300);
+
+/// Points between two rows of a bot that does nothing else.
+const STORED_EVERY: i64 = 12;
 
 /// The finest time that the store keeps apart.
 const TICK: Span = Span(1_000);
@@ -27,7 +31,9 @@ impl Shard {
             let bot = &self.bots[slot];
             let has_capital = bot.funded_at.is_some_and(|funded_at| funded_at < at);
             if has_capital && bot.record.lifecycle != Lifecycle::Retired {
-                out.push(self.point(slot, Amount::ZERO, at, world));
+                let equity = self.equity(slot, world);
+                out.push(self.point(slot, equity, Amount::ZERO, at));
+                self.train(slot, at, equity, world, out);
             }
         }
     }
@@ -36,7 +42,29 @@ impl Shard {
     pub(crate) fn equity_funded(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
         let capital = self.bots[slot].config().capital;
         self.bots[slot].funded_at = Some(world.now);
-        out.push(self.point(slot, capital, world.now, world));
+        self.bots[slot].training = Box::new(Training::new(world.now));
+        out.push(self.point(slot, self.equity(slot, world), capital, world.now));
+    }
+
+    /// The point counts for the bot's training, and for what watches it.
+    fn train(
+        &mut self,
+        slot: usize,
+        at: Timestamp,
+        equity: Option<Amount>,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let policy = in_force(self.policy.as_ref(), world.policy).1;
+        let bot = &mut self.bots[slot];
+        let market = bot.fixed.instrument.map(|id| world.markets.get(id));
+        let span = market.map_or(Span(0), |market| covered(bot, market, at, SAMPLING));
+        let finding = bot.training.mark(at, equity, span, policy);
+        // Each bot once an hour, by turns: a restart forgets no more of what was covered.
+        if slot as i64 % STORED_EVERY == at.0 / SAMPLING.0 % STORED_EVERY {
+            self.touch(slot);
+        }
+        self.act_on(slot, finding, world, out);
     }
 
     /// The last point: its capital went back.
@@ -50,10 +78,10 @@ impl Shard {
         let Some(funded_at) = self.bots[slot].funded_at else { return };
         // A print fetched late acts in the past: the last point stays the last, on its own.
         let at = world.now.max(self.sampled_at).max(funded_at + TICK);
-        out.push(self.point(slot, -returned, at, world));
+        out.push(self.point(slot, self.equity(slot, world), -returned, at));
     }
 
-    fn point(&self, slot: usize, flow: Amount, at: Timestamp, world: &World<'_>) -> Output {
+    fn point(&self, slot: usize, equity: Option<Amount>, flow: Amount, at: Timestamp) -> Output {
         let bot = &self.bots[slot];
         Output::Equity(EquityRecord {
             account_id: bot.record.account_id,
@@ -61,7 +89,7 @@ impl Shard {
             mode: bot.books.mode,
             exchange: bot.books.exchange,
             currency: bot.books.symbol.quote,
-            equity: self.equity(slot, world),
+            equity,
             flow,
             at,
         })

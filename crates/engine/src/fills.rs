@@ -2,7 +2,7 @@
 
 use crate::bot::{Bot, EXIT_RETRY, OpenOrder, Outcome};
 use crate::output::{Output, TradeOpened};
-use crate::shard::{Due, Shard, World, state_of};
+use crate::shard::{Due, Shard, World, in_force, state_of};
 use domain::{
     Amount, ExitReason, FillId, FillRecord, InstrumentId, Liquidity, OrderId, OrderPurpose,
     OrderStatus, Quantity, RejectCode, Round, Side, Timestamp,
@@ -277,6 +277,9 @@ impl Shard {
                 let is_win = trade.profit_loss.is_positive();
                 bot.wins += u32::from(is_win);
                 bot.losses_in_a_row = if is_win { 0 } else { bot.losses_in_a_row + 1 };
+                let policy = in_force(self.policy.as_ref(), world.policy).1;
+                let capital = bot.config().capital;
+                let finding = bot.training.close(&trade, capital, policy);
                 out.push(Output::Transfer(transfer));
                 out.push(Output::Trade(trade));
                 let key = (bot.books.mode, bot.books.exchange, quote);
@@ -286,6 +289,7 @@ impl Shard {
                 }
                 self.trades_today.1 += 1;
                 self.after_trade(slot, at, world, out);
+                self.act_on(slot, finding, world, out);
             }
             Err(incomplete) => {
                 self.trades_refused += 1;

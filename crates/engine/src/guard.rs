@@ -3,6 +3,7 @@
 use crate::bot::{Day, Step};
 use crate::output::{BreakerRecord, Output, RiskStopRecord};
 use crate::shard::{Due, Shard, World, in_force, loss_percent};
+use crate::training::Finding;
 use domain::{Actor, Alert, Amount, ExitReason, Hold, Lifecycle, Round, Span, Timestamp};
 
 /// Beside its own length a bar may wait this long: for prints that are missing, for the clock.
@@ -39,11 +40,49 @@ impl Shard {
                 false => "cooldown after a trade".to_owned(),
             };
             let until = at + Span::from_secs(i64::from(seconds));
-            self.bots[slot].cooldown_until = Some(until);
-            self.at(until, Due::Cooldown(slot as u32));
-            self.hold(slot, Hold::Cooldown, &rule("protections"), reason, world, out);
+            self.cool_down(slot, until, reason, world, out);
         }
         self.check_drawdown(slot, world, out);
+    }
+
+    /// No entries until then; a longer cooldown stays as it is.
+    fn cool_down(
+        &mut self,
+        slot: usize,
+        until: Timestamp,
+        reason: String,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        if self.bots[slot].cooldown_until.is_some_and(|known| known >= until) {
+            return;
+        }
+        self.bots[slot].cooldown_until = Some(until);
+        self.at(until, Due::Cooldown(slot as u32));
+        self.hold(slot, Hold::Cooldown, &rule("protections"), reason, world, out);
+    }
+
+    /// Acts on what a closed trade or a point of equity has shown.
+    pub(crate) fn act_on(
+        &mut self,
+        slot: usize,
+        finding: Option<Finding>,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(finding) = finding.filter(|_| world.switches.bodyguard) else { return };
+        self.bots[slot].training.atone(&finding);
+        self.touch(slot);
+        match finding {
+            Finding::Protection(protection) => {
+                let until = world.now + protection.pause(self.policy(world).1);
+                self.cool_down(slot, until, protection.to_string(), world, out);
+            }
+            Finding::Rogue(verdict) => {
+                let reason = verdict.to_string();
+                self.hold(slot, Hold::Rogue, &rule("bodyguard"), reason, world, out);
+            }
+        }
     }
 
     /// Follows the peak of a bot's equity and stops it where it fell too far below.

@@ -95,6 +95,18 @@ pub struct Switches {
     pub paper_trading: bool,
     /// Off: drawdown and loss guards do not act; health says so.
     pub bodyguard: bool,
+    /// Live trading is on.
+    #[serde(default)]
+    pub live_trading: bool,
+    /// Covered days of paper before live.
+    #[serde(default)]
+    pub training_days: u32,
+    /// Live needs money on the exchange.
+    #[serde(default)]
+    pub wallet_required: bool,
+    /// Live needs a tested key.
+    #[serde(default)]
+    pub key_required: bool,
     /// Names of exchanges on which paper bots may work.
     pub paper_exchanges: Vec<String>,
 }
@@ -102,6 +114,15 @@ pub struct Switches {
 impl Default for Switches {
     fn default() -> Self {
         let paper_exchanges = Exchange::ALL.map(|e| e.name().to_owned()).to_vec();
-        Self { trading: true, paper_trading: true, bodyguard: true, paper_exchanges }
+        Self {
+            trading: true,
+            paper_trading: true,
+            bodyguard: true,
+            live_trading: false,
+            training_days: 7,
+            wallet_required: true,
+            key_required: true,
+            paper_exchanges,
+        }
     }
 }

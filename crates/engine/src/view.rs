@@ -294,3 +294,19 @@ pub struct FleetView {
     pub trades_refused: u64,
     pub bot_ids: Vec<BotId>,
 }
+
+/// What the live gate says of a bot.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LiveGate {
+    /// Each condition, whether all hold, and the size that the evidence is good for.
+    #[serde(flatten)]
+    pub verdict: risk::GateVerdict,
+    /// What the bot has shown.
+    pub evidence: risk::Evidence,
+    /// Variants that the account tried, for which the evidence is corrected.
+    pub variants: u64,
+    /// When its training began.
+    pub training_since: Timestamp,
+    /// Under which policy.
+    pub policy_version: u32,
+}

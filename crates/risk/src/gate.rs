@@ -30,9 +30,10 @@ pub enum KeyState {
 }
 
 /// What a bot has shown on paper since its training began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Evidence {
     /// Time with the feed fresh and the bot armed, on days that count.
+    #[serde(rename = "covered_s", serialize_with = "seconds")]
     pub covered: Span,
     /// Closed trades that count.
     pub trades: u32,
@@ -48,6 +49,10 @@ pub struct Evidence {
     pub probability: Option<f64>,
     /// The same, corrected for every variant that the account tried.
     pub deflated: Option<f64>,
+}
+
+fn seconds<S: serde::Serializer>(span: &Span, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_i64(span.0 / 1_000_000_000)
 }
 
 /// Everything that the gate looks at.

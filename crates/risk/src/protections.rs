@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Closed trades remembered: as many as the policy may ask for.
-const TRADES_KEPT: usize = 64;
+const TRADES_KEPT: usize = 16;
 /// Steps in which the lookback of the maximum drawdown is kept.
-const STEPS: usize = 12;
+const STEPS: usize = 6;
 
 /// A closed trade as far as protections are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -274,7 +274,7 @@ mod tests {
                     percent_of(peak - equity, peak)
                 };
                 prop_assert!(fall >= since(lookback), "{fall}");
-                prop_assert!(fall <= since(Span::from_secs(131)), "{fall}");
+                prop_assert!(fall <= since(Span::from_secs(141)), "{fall}");
             }
         }
     }

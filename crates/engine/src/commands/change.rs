@@ -7,7 +7,11 @@ use crate::command::{BotPatch, Command, CommandError, NewBot, Reply};
 use crate::engine::Engine;
 use crate::input::Envelope;
 use crate::output::Output;
-use domain::{Actor, CancelReason, ExitReason, Hold, Lifecycle, StopChoice, Timestamp};
+use crate::training::Training;
+use domain::{
+    Actor, Amount, BotConfig, CancelReason, ExitReason, Hold, Lifecycle, Sizing, StopChoice,
+    Timestamp,
+};
 
 impl Engine {
     pub(super) fn on_bot(
@@ -139,6 +143,10 @@ impl Engine {
         check_figures(&config)?;
         let shard = &mut self.shards[account];
         let bot = &mut shard.bots[slot];
+        // What was shown by another strategy, or with half the money at stake, proves nothing.
+        if rewires || is_larger(bot.config(), &config) {
+            bot.training = Box::new(Training::new(now));
+        }
         bot.record.config = config;
         if let (true, Ok(params)) = (rewires, strategy::resolve(&bot.record.config.strategy)) {
             bot.state = strategy::State::new(&params);
@@ -151,5 +159,18 @@ impl Engine {
             self.with_shard(account, now, |shard, world| shard.arm(slot, world));
         }
         Ok(Reply::Bot(id))
+    }
+}
+
+/// More than twice the order that was trained with, or one that cannot be compared.
+fn is_larger(old: &BotConfig, new: &BotConfig) -> bool {
+    let is_over = |new: Amount, old: Amount| new > old + old;
+    match (old.sizing, new.sizing) {
+        (Some(Sizing::FixedQuote(old)), Some(Sizing::FixedQuote(new))) => is_over(new, old),
+        (Some(Sizing::PercentOfEquity(old)), Some(Sizing::PercentOfEquity(new))) => {
+            is_over(new, old)
+        }
+        (None, None) => old.risk_mode < new.risk_mode,
+        _ => true,
     }
 }

@@ -37,6 +37,23 @@ impl Moments {
         Some(Self { n, sharpe, skewness: moment(3), kurtosis: moment(4) })
     }
 
+    /// Of sums of powers: of the returns, their squares, cubes and fourth powers.
+    pub fn of_sums(count: u32, [s1, s2, s3, s4]: [f64; 4]) -> Option<Self> {
+        let n = f64::from(count);
+        let middle = s1 / n;
+        let second = s2 / n - middle * middle;
+        // What is left of equal returns is rounding.
+        if count < 2 || second <= 1e-18 {
+            return None;
+        }
+        let third = s3 / n - 3.0 * middle * s2 / n + 2.0 * middle.powi(3);
+        let fourth =
+            s4 / n - 4.0 * middle * s3 / n + 6.0 * middle * middle * s2 / n - 3.0 * middle.powi(4);
+        let sharpe = middle / (second * n / (n - 1.0)).sqrt();
+        let skewness = third / second.powf(1.5);
+        Some(Self { n, sharpe, skewness, kurtosis: fourth / (second * second) })
+    }
+
     /// The probability that the true Sharpe ratio is above `benchmark`, both per period.
     pub fn probability_above(&self, benchmark: f64) -> Option<f64> {
         let Self { n, sharpe, skewness, kurtosis } = *self;
@@ -74,9 +91,15 @@ impl Confidence {
     /// variants' ratios where they are known, else that of chance: 1 / √(n − 1).
     pub fn of(returns: &[f64], variants: u64, scatter: Option<f64>) -> Self {
         let variants = variants.max(1);
-        let Some(moments) = Moments::of(returns) else {
-            return Self { variants, ..Self::default() };
-        };
+        match Moments::of(returns) {
+            Some(moments) => Self::of_moments(&moments, variants, scatter),
+            None => Self { variants, ..Self::default() },
+        }
+    }
+
+    /// The same of what is enough of the returns.
+    pub fn of_moments(moments: &Moments, variants: u64, scatter: Option<f64>) -> Self {
+        let variants = variants.max(1);
         let scatter = scatter.unwrap_or(1.0 / (moments.n - 1.0).sqrt());
         Self {
             probability: moments.probability_above(0.0),
@@ -100,6 +123,17 @@ mod tests {
         let moments = Moments { n: 1_250.0, sharpe, skewness: -3.0, kurtosis: 10.0 };
         let deflated = moments.probability_above(chance).unwrap();
         assert!((deflated - 0.9004).abs() < 5e-5, "{deflated}");
+    }
+
+    #[test]
+    fn sums_of_powers_say_the_same_as_the_returns() {
+        let returns: Vec<f64> = (0..40).map(|i| 0.003 * f64::from((i * 7) % 11) - 0.01).collect();
+        let sums = [1, 2, 3, 4].map(|p| returns.iter().map(|r| r.powi(p)).sum());
+        let (a, b) = (Moments::of(&returns).unwrap(), Moments::of_sums(40, sums).unwrap());
+        for (a, b) in [(a.sharpe, b.sharpe), (a.skewness, b.skewness), (a.kurtosis, b.kurtosis)] {
+            assert!((a - b).abs() < 1e-9, "{a} {b}");
+        }
+        assert_eq!(Moments::of_sums(3, [0.03, 0.0003, 3e-6, 3e-8]), None, "all equal");
     }
 
     #[test]

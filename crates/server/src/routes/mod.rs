@@ -5,6 +5,7 @@ mod bot_history;
 mod bots;
 mod events;
 mod history;
+mod live_gate;
 mod market;
 mod money;
 mod not_built;
@@ -23,6 +24,7 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(money::routes())
         .merge(market::routes())
         .merge(safety::routes())
+        .merge(live_gate::routes())
         .merge(people::routes())
         .merge(events::routes())
         .merge(system::routes())

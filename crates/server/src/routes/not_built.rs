@@ -29,9 +29,6 @@ macro_rules! not_built {
 not_built! {
     autopilot get "/api/autopilot" "the autopilot",
     autopilot_plan post "/api/autopilot/plan" "the autopilot",
-    live_gate get "/api/bots/{id}/live-gate" "the live gate" ["id": u32],
-    promote post "/api/bots/{id}/promote" "the live gate" ["id": u32],
-    demote post "/api/bots/{id}/demote" "the live gate" ["id": u32],
     keys_show get "/api/keys/{exchange}" "live trading" ["exchange": String],
     keys_set put "/api/keys/{exchange}" "live trading" ["exchange": String],
     keys_delete delete "/api/keys/{exchange}" "live trading" ["exchange": String],

@@ -4,7 +4,7 @@
 mod common;
 use common::{Feed, Rig, amount, binance, bot, config, kucoin, wide};
 use domain::*;
-use engine::{BotPatch, BreakerScope, Command, Engine, EngineConfig, Input, Output};
+use engine::{BotPatch, BreakerScope, Command, Engine, Input, InputKind, Output};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
@@ -67,19 +67,6 @@ fn tight() -> Policy {
     }
 }
 
-fn markets() -> [Instrument; 3] {
-    [binance("BTC/USDT"), kucoin("ETH/USDT"), binance("SOL/EUR")]
-}
-
-/// As the rig's own: it knows the markets before any input.
-fn engine(config: &EngineConfig) -> Engine {
-    let mut engine = Engine::new(config.clone());
-    for instrument in markets() {
-        engine.define(&instrument);
-    }
-    engine
-}
-
 struct World {
     rig: Rig,
     feeds: Vec<Feed>,
@@ -91,7 +78,12 @@ struct World {
 impl World {
     fn new() -> Self {
         let mut rig = Rig::with(config(tight(), 50.0));
-        let ids: Vec<_> = markets().iter().map(|i| rig.define(i)).collect();
+        let markets = [binance("BTC/USDT"), kucoin("ETH/USDT"), binance("SOL/EUR")];
+        let ids: Vec<_> = markets.iter().map(|i| rig.define(i)).collect();
+        // Without it nobody enters: the accounts' money is in two currencies.
+        let [base, quote] = ["EUR", "USDT"].map(|code| code.parse().unwrap());
+        let (rate, source) = (amount("1.1"), "test".to_owned());
+        rig.input(InputKind::Rate { base, quote, rate, source });
         let mut world = Self {
             feeds: ids.into_iter().map(Feed::new).collect(),
             mids: vec![MID; 3],
@@ -261,7 +253,8 @@ fn visiting_few_does_what_visiting_all_does() {
         steps.iter().for_each(|step| world.take(step));
         world.rig.pass(20_000);
         let inputs: Vec<Input> = std::mem::take(&mut world.rig.inputs);
-        let (mut few, mut all) = (engine(&world.rig.config), engine(&world.rig.config));
+        let (mut few, mut all) =
+            (Engine::new(world.rig.config.clone()), Engine::new(world.rig.config.clone()));
         let (mut told, mut expected) = (Vec::new(), Vec::new());
         let mut counted = seen.get();
         for input in &inputs {

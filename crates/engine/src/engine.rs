@@ -415,6 +415,7 @@ fn tell_venue(
         }
         MarketEvent::Feed { .. } if change.feed_changed => shard.on_feed(id, world, out),
         MarketEvent::Gap { .. } => shard.on_gap(id),
+        MarketEvent::Withdrawn(withdrawn) => shard.on_withdrawn(id, withdrawn, world, out),
         MarketEvent::Feed { .. } | MarketEvent::Bar(_) => {}
     }
     shard.on_bid(id, world, out);

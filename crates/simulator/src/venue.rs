@@ -367,7 +367,9 @@ impl Venue {
                     _ => UNKNOWN,
                 };
                 let quantity = (order.quantity, rest);
-                let order_ = Resting::new(order.id, price, quantity, ahead, at, order.round_trip);
+                let joined = (at, market.book.update_id());
+                let order_ =
+                    Resting::new(order.id, price, quantity, ahead, joined, order.round_trip);
                 self.queues_mut(order.side).push(order_);
                 return out.push(SimEvent::Accepted(order.id, at));
             }

@@ -10,7 +10,7 @@ use crate::rest::Reply;
 use crate::session::Protocol;
 use crate::shard::{Changes, End, Flow, Shard, Shared};
 use book::{BookError, OrderBook};
-use domain::{Instrument, InstrumentId, Print, Timestamp};
+use domain::{Instrument, InstrumentId, MarketEvent, Print, Timestamp};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -76,6 +76,9 @@ impl Luno {
         }
         for print in applied.prints {
             shard.print(id, at, print).await?;
+        }
+        if let Some(withdrawn) = applied.withdrawn {
+            shard.emit(id, at, MarketEvent::Withdrawn(withdrawn)).await?;
         }
         if applied.book.bids.is_empty() && applied.book.asks.is_empty() {
             return Ok(());

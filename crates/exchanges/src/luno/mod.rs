@@ -197,7 +197,7 @@ pub(crate) async fn instruments(
     shared: &Shared,
 ) -> Result<crate::codec::InstrumentList, ExchangeError> {
     let reply = shared.rest.get("/api/exchange/1/markets", 1).await?;
-    Ok(codec::decode_markets(&reply.body)?)
+    Ok(codec::decode_markets_for(&reply.body, shared.config.luno_traded_zar)?)
 }
 
 /// There is no time endpoint: the `Date` header, known to the second, of the cheapest call.

@@ -76,6 +76,7 @@ pub(crate) fn run_all(scale: usize) {
         half_spread_bp: 1,
         gaps: Vec::new(),
         files: Vec::new(),
+        notes: Vec::new(),
     };
     let tape = Tape::of_bars(vec![market]);
     println!("backtest: {count} one-minute bars, one bot, after loading");

@@ -141,7 +141,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         AppState::new(core.clone(), store.clone(), server_config(config, label, address));
     state.metrics = Some(install_metrics()?);
     state.watch = Some(watched);
-    state.research = Some(Arc::new(crate::research::Backtests::new(config)));
+    state.research = Some(Arc::new(crate::research::Studies::new(config)));
     // Held in memory only: whoever may read our directory is let in while we run.
     let token = server::new_token();
     state.local_token = Some(server::token_digest(&token));

@@ -20,6 +20,7 @@ pub mod raw;
 mod recorded;
 pub mod report;
 pub mod run;
+pub mod session;
 pub mod sweep;
 pub mod tape;
 mod warm;

@@ -1,7 +1,7 @@
 //! Closed bars from before the start, at the timeframe of the indicators that they warm.
 
-use crate::decoded::Market;
-use domain::{Bar, Timeframe, Timestamp};
+use crate::decoded::{Market, Tape};
+use domain::{Bar, MarketEvent, Span, Timeframe, Timestamp};
 use market::{BarBuilder, PrintIds};
 
 /// The newest `count` bars that had closed by `until`; none where the tape has no bars.
@@ -25,5 +25,32 @@ pub(crate) fn before(
     for bar in source {
         builder.on_bar(bar, own, &mut |whole| bars.push(whole));
     }
+    bars.split_off(bars.len().saturating_sub(count))
+}
+
+/// The same made of the prints of a tape of events.
+pub(crate) fn of_prints(
+    tape: &Tape,
+    place: usize,
+    timeframe: Timeframe,
+    count: usize,
+    until: Timestamp,
+) -> Vec<Bar> {
+    let Some(span) = timeframe.span() else { return Vec::new() };
+    let back = i64::try_from(count).unwrap_or(i64::MAX).saturating_add(1).saturating_mul(span.0);
+    let from = Timestamp(until.0.saturating_sub(back));
+    let (mut bars, mut builder) = (Vec::new(), None);
+    for event in tape.events.play_near(from).take_while(|event| event.at < until) {
+        // Of the first bar not every print was seen: it is dropped.
+        let builder =
+            builder.get_or_insert_with(|| BarBuilder::new(timeframe, PrintIds::Rising, event.at));
+        match &event.event {
+            MarketEvent::Print(print) if event.instrument == place => {
+                builder.on_print(print, &mut |bar| bars.push(bar));
+            }
+            _ => {}
+        }
+    }
+    bars.retain(|bar| bar.open_at + Span(span.0) <= until);
     bars.split_off(bars.len().saturating_sub(count))
 }

@@ -2,8 +2,9 @@
 
 use crate::decoded::{Market, Tape};
 use crate::gaps::Gap;
+use crate::recorded::Recorded;
 use crate::run::Outcome;
-use domain::{Amount, Currency, DataGrade, Rate, Round, Timestamp};
+use domain::{Amount, Currency, DataGrade, MarketEvent, Rate, Round, Timestamp};
 use ledger::statistics::freqtrade::Freqtrade;
 use ledger::statistics::sharpe::Confidence;
 use ledger::statistics::{Closed, Drawdown, TradeFigures, Undefined};
@@ -193,13 +194,14 @@ fn grown(tape: &Tape, market: &Market, from: Timestamp, to: Timestamp) -> Option
         }
         false => {
             let place = tape.markets.iter().position(|m| std::ptr::eq(m, market))?;
-            let price = |e: &crate::recorded::Recorded| match &e.event {
-                domain::MarketEvent::Print(p) if e.instrument == place => Some(p.price.0),
+            let price = |e: &Recorded| match &e.event {
+                MarketEvent::Print(p) if e.instrument == place => Some(p.price.0),
                 _ => None,
             };
-            let inside = |e: &&crate::recorded::Recorded| e.at >= from && e.at <= to;
-            let first = tape.events.iter().filter(inside).find_map(price)?;
-            (first, tape.events.iter().rev().filter(inside).find_map(price)?)
+            let is_inside = |e: &Recorded| e.at >= from && e.at <= to;
+            let mut inside = tape.events.play_near(from).filter(is_inside);
+            let first = inside.find_map(|e| price(&e))?;
+            (first, tape.events.newest(|e| price(e).filter(|_| is_inside(e)))?)
         }
     };
     let cost = f64::from(market.half_spread_bp) / 1e4;

@@ -4,7 +4,7 @@ use crate::common::{Server, problem};
 use domain::AccountId;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use server::{Course, Finding, Research};
+use server::{Course, Finding, Research, StudyKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,11 +19,11 @@ struct Slow {
 }
 
 impl Research for Slow {
-    fn check(&self, plan: &Value) -> Result<(), String> {
+    fn check(&self, _: StudyKind, plan: &Value) -> Result<(), String> {
         if plan["bots"].is_array() { Ok(()) } else { Err("a plan has bots".to_owned()) }
     }
 
-    fn backtest(&self, plan: &Value, course: &Course) -> Result<Finding, String> {
+    fn run(&self, _: StudyKind, plan: &Value, course: &Course) -> Result<Finding, String> {
         let now = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
         while !self.may_end.load(Ordering::SeqCst) {

@@ -42,7 +42,7 @@ fn bars(count: i64) -> Vec<Bar> {
     (0..count).map(bar).collect()
 }
 
-fn job(kind: StrategyKind) -> Job {
+pub(crate) fn job(kind: StrategyKind) -> Job {
     let bot = NewBot {
         name: kind.name().to_owned(),
         exchange: "binance".to_owned(),
@@ -60,7 +60,7 @@ fn job(kind: StrategyKind) -> Job {
     Job { bots: vec![bot], from: None, to: None, engine, keeps_everything: false }
 }
 
-fn symbol() -> domain::Symbol {
+pub(crate) fn symbol() -> domain::Symbol {
     let code = |text: &str| text.parse().expect("a plain code of four letters at most");
     domain::Symbol { base: code("BTC"), quote: code("USDT") }
 }

@@ -235,26 +235,18 @@ impl<'a> Drive<'a> {
         Ok(account)
     }
 
-    /// Bars from before the start warm the indicators, as history does in a live session. Of a
-    /// session it is among what the core was told.
+    /// Bars from before the start warm the indicators, as history does in a live session.
     fn warm_up(&mut self) {
-        if !self.tape.told.is_empty() {
-            return;
-        }
         for want in self.engine.wants() {
             let Some(id) = want.id else { continue };
             let place = self.ids.iter().position(|i| *i == id).unwrap_or_default();
             for (timeframe, count) in want.history {
-                let bars = match self.tape.is_of_bars() {
-                    true => {
-                        let market = &self.tape.markets[place];
-                        crate::warm::before(market, timeframe, count, self.started)
-                    }
-                    false => {
-                        crate::warm::of_prints(self.tape, place, timeframe, count, self.started)
-                    }
-                };
-                self.apply(self.started, InputKind::History { instrument: id, timeframe, bars });
+                let bars = crate::warm::before(self.tape, place, timeframe, count, self.started);
+                // A session's core may still be told of it later, as it was.
+                if !bars.is_empty() || self.tape.told.is_empty() {
+                    let kind = InputKind::History { instrument: id, timeframe, bars };
+                    self.apply(self.started, kind);
+                }
             }
         }
     }

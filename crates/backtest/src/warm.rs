@@ -1,16 +1,43 @@
 //! Closed bars from before the start, at the timeframe of the indicators that they warm.
 
-use crate::decoded::{Market, Tape};
-use domain::{Bar, MarketEvent, Span, Timeframe, Timestamp};
+use crate::decoded::{Market, Tape, Told};
+use domain::{Bar, MarketEvent, Timeframe, Timestamp};
+use engine::InputKind;
 use market::{BarBuilder, PrintIds};
 
-/// The newest `count` bars that had closed by `until`; none where the tape has no bars.
+/// The newest `count` bars of a market that had closed by `until`.
 pub(crate) fn before(
-    market: &Market,
+    tape: &Tape,
+    place: usize,
     timeframe: Timeframe,
     count: usize,
     until: Timestamp,
 ) -> Vec<Bar> {
+    if tape.is_of_bars() {
+        return of_bars(&tape.markets[place], timeframe, count, until);
+    }
+    let mut bars = told(tape, place, timeframe, until);
+    let known_until = bars.last().map_or(Timestamp(i64::MIN), |bar: &Bar| bar.open_at);
+    let made = of_prints(tape, place, timeframe, count, until);
+    bars.extend(made.into_iter().filter(|bar| bar.open_at > known_until));
+    bars.split_off(bars.len().saturating_sub(count))
+}
+
+/// The newest history that a session's core was told by then.
+fn told(tape: &Tape, place: usize, timeframe: Timeframe, until: Timestamp) -> Vec<Bar> {
+    let of = |told: &Told| match &told.input.kind {
+        InputKind::History { instrument, timeframe: of, bars }
+            if (instrument.0 as usize, *of) == (place, timeframe) =>
+        {
+            Some(bars.clone())
+        }
+        _ => None,
+    };
+    let before = tape.told.iter().rev().skip_while(|told| told.input.at >= until);
+    before.filter_map(of).next().unwrap_or_default()
+}
+
+fn of_bars(market: &Market, timeframe: Timeframe, count: usize, until: Timestamp) -> Vec<Bar> {
     let (Some(own), Some(span)) = (market.timeframe.span(), timeframe.span()) else {
         return Vec::new();
     };
@@ -28,8 +55,8 @@ pub(crate) fn before(
     bars.split_off(bars.len().saturating_sub(count))
 }
 
-/// The same made of the prints of a tape of events.
-pub(crate) fn of_prints(
+/// Made of the prints of a tape of events.
+fn of_prints(
     tape: &Tape,
     place: usize,
     timeframe: Timeframe,
@@ -51,6 +78,6 @@ pub(crate) fn of_prints(
             _ => {}
         }
     }
-    bars.retain(|bar| bar.open_at + Span(span.0) <= until);
+    bars.retain(|bar| bar.open_at + span <= until);
     bars.split_off(bars.len().saturating_sub(count))
 }

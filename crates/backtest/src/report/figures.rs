@@ -26,6 +26,8 @@ pub struct Data {
     pub gaps_total: usize,
     pub inputs: u64,
     pub markets: Vec<DataMarket>,
+    /// What was odd about the data and let pass, and what is not in the lists.
+    pub notes: Vec<String>,
 }
 
 /// One market of it.
@@ -69,8 +71,22 @@ impl Data {
             gaps: gaps.into_iter().take(GAPS_NAMED).cloned().collect(),
             inputs: outcome.inputs,
             markets: tape.markets.iter().map(market).collect(),
+            notes: notes(tape, outcome),
         }
     }
+}
+
+fn notes(tape: &Tape, outcome: &Outcome) -> Vec<String> {
+    let mut notes: Vec<String> = tape.markets.iter().flat_map(|m| m.notes.clone()).collect();
+    if outcome.fills_left_out > 0 {
+        let (kept, more) = (outcome.fills.len(), outcome.fills_left_out);
+        notes.push(format!("fills: the first {kept} are listed, {more} more are only counted"));
+    }
+    if outcome.equity_stride > 1 {
+        let stride = outcome.equity_stride;
+        notes.push(format!("equity: one point in {stride} is listed, figures are of all"));
+    }
+    notes
 }
 
 /// What simply buying at the start and selling at the end would have made, fees and spread paid.
@@ -219,6 +235,7 @@ impl Figures {
     /// Figures in words, the grade of the data first.
     pub(super) fn text(&self, data: &Data) -> String {
         let mut text = format!("{}\n", headline(data));
+        data.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
         for (name, value) in self.rows() {
             text.push_str(&format!("{name:<34} {value}\n"));
         }

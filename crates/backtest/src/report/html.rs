@@ -16,6 +16,7 @@ const DOTS_MAX: usize = 2_000;
 /// The whole page.
 pub fn html(report: &Report<'_>) -> String {
     let mut page = Page::new(&report.title, &headline(&report.data));
+    report.data.notes.iter().for_each(|note| page.remark(&format!("Note: {note}.")));
     summary(&mut page, report);
     curves(&mut page, report);
     for market in &report.tape.markets {

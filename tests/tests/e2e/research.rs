@@ -32,8 +32,13 @@ fn fleet(grid_price: f64) -> Vec<Value> {
         "lower": format!("{:.2}", grid_price * 0.9995), "upper": format!("{:.2}", grid_price * 1.02),
     });
     let line = |kind: &str, exchange: &str, symbol: &str, params: Value| {
+        // One that never warms up: a place in the row, and on its exchange.
+        let (kind, timeframe, params) = match kind {
+            "sleeper" => ("ema_cross", "1d", json!({"fast": 999, "slow": 2000})),
+            kind => (kind, "1s", params),
+        };
         json!({
-            "name": kind, "exchange": exchange, "symbol": symbol, "timeframe": "1s",
+            "name": format!("{kind} {timeframe}"), "exchange": exchange, "symbol": symbol, "timeframe": timeframe,
             "strategy": {"kind": kind, "params": params}, "capital": "1500",
             "exits": {"time_limit_s": 2}, "risk_mode": "aggressive",
         })
@@ -70,6 +75,7 @@ fn fleet(grid_price: f64) -> Vec<Value> {
             "DOGE/USDT",
             json!({"safety_orders": 2, "deviation_percent": "0.05", "target_percent": "1"}),
         ),
+        line("sleeper", "luno", "BTC/USDT", json!({})),
     ]
 }
 
@@ -132,12 +138,9 @@ async fn a_session_its_replay_and_a_backtest_give_the_same_trades_for_every_kind
     sandbox.close().await;
     let (replayed, from) = (replay(&place), from.as_str().unwrap());
     // Currencies are never added up, so there are two. A bot's number decides how long its orders
-    // travel: in the second one the first number goes to a bot that never warms up.
-    let mut sleeper = fleet[1].clone();
-    sleeper["name"] = json!("sleeper");
-    sleeper["timeframe"] = json!("1d");
-    sleeper["strategy"]["params"] = json!({"fast": 999, "slow": 2000});
-    let others: Vec<Value> = [sleeper].into_iter().chain(fleet[1..].iter().cloned()).collect();
+    // travel, and the bots of an exchange share its order rate: in the second one the sleeper has
+    // the first number, and the other exchange.
+    let others: Vec<Value> = fleet[8..].iter().chain(&fleet[1..8]).cloned().collect();
     let mut tested = backtest(&place, &fleet[..1], from);
     tested.extend(backtest(&place, &others, from));
     let session = stored(&place);

@@ -42,7 +42,7 @@ fn bars(count: i64) -> Vec<Bar> {
     (0..count).map(bar).collect()
 }
 
-fn job(kind: StrategyKind) -> Job {
+pub(crate) fn job(kind: StrategyKind) -> Job {
     let bot = NewBot {
         name: kind.name().to_owned(),
         exchange: "binance".to_owned(),
@@ -60,7 +60,7 @@ fn job(kind: StrategyKind) -> Job {
     Job { bots: vec![bot], from: None, to: None, engine, keeps_everything: false }
 }
 
-fn symbol() -> domain::Symbol {
+pub(crate) fn symbol() -> domain::Symbol {
     let code = |text: &str| text.parse().expect("a plain code of four letters at most");
     domain::Symbol { base: code("BTC"), quote: code("USDT") }
 }
@@ -76,6 +76,7 @@ pub(crate) fn run_all(scale: usize) {
         half_spread_bp: 1,
         gaps: Vec::new(),
         files: Vec::new(),
+        notes: Vec::new(),
     };
     let tape = Tape::of_bars(vec![market]);
     println!("backtest: {count} one-minute bars, one bot, after loading");

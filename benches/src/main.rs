@@ -21,6 +21,8 @@ mod footprint;
 #[cfg(feature = "shell")]
 mod latency;
 mod orders;
+#[cfg(feature = "shell")]
+mod replay;
 mod rig;
 #[cfg(feature = "shell")]
 mod store;
@@ -77,6 +79,7 @@ fn shell(
     let is_asked = |name: &str| which == "all" || which == name;
     if is_asked("backtest") {
         bars::run_all(prints);
+        replay::run_all(prints)?;
     }
     if is_asked("store") {
         store::run(prints)?;

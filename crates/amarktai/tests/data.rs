@@ -98,6 +98,19 @@ fn prints(dir: &Path) -> Vec<domain::Print> {
     prints
 }
 
+/// Ids of the prints of each market, in order.
+fn ids(dir: &Path) -> BTreeMap<usize, Vec<u64>> {
+    let mut ids: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+    let mut tape = open(dir).unwrap();
+    while let Some(event) = tape.next().unwrap() {
+        if let MarketEvent::Print(print) = event.event {
+            ids.entry(event.instrument).or_default().push(print.id);
+        }
+    }
+    ids.values_mut().for_each(|ids| ids.sort_unstable());
+    ids
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn files_are_taken_in_looked_at_and_handed_out() {
     let desk = Desk::alone();
@@ -199,7 +212,13 @@ async fn a_recording_outlives_a_kill_and_its_candles_are_those_of_the_exchange()
     let ended = ended.await.unwrap();
     assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-    assert!(said.contains("nothing is known since"), "{said}");
+    assert!(said.contains("is asked for"), "{said}");
+    // Ids of one market rise by one: what was traded while nobody recorded was fetched.
+    let ids = ids(&dir);
+    assert_eq!(ids.len(), 2);
+    for ids in ids.values() {
+        assert!(ids.windows(2).all(|pair| pair[1] == pair[0] + 1), "prints are missing: {ids:?}");
+    }
 
     let info = &desk.json("data info tape --json").await[0];
     assert_eq!(info["cuts"], Value::Array(vec![]), "{info:#}");

@@ -21,6 +21,7 @@ mod recorded;
 pub mod recording;
 pub mod report;
 pub mod run;
+pub mod session;
 pub mod sweep;
 pub mod tape;
 mod warm;

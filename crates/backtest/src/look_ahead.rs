@@ -2,6 +2,7 @@
 //! about everything before.
 
 use crate::decoded::Tape;
+use crate::recorded::Recorded;
 use crate::run::{Job, Outcome, RunError, run};
 use domain::{Amount, Bar, MarketEvent, Price, Quantity, Timestamp};
 use std::ops::ControlFlow;
@@ -71,17 +72,24 @@ pub fn changed(tape: &Tape, cut: Timestamp) -> Tape {
         let pivot = market.bars.get(first.saturating_sub(1)).map_or(Price(1), |bar| bar.close);
         market.bars[first..].iter_mut().for_each(|bar| *bar = turned(bar, pivot));
     }
-    for event in tape.events.iter_mut().filter(|event| event.at > cut) {
-        match &mut event.event {
-            MarketEvent::Print(print) => print.quantity = Quantity(print.quantity.0 * 3),
-            MarketEvent::Touch(touch) => {
-                touch.bid.quantity = Quantity(touch.bid.quantity.0 * 2);
-                touch.ask.quantity = Quantity(touch.ask.quantity.0 * 3);
-            }
-            _ => {}
-        }
+    if !tape.is_of_bars() {
+        tape.events = tape.events.changed(|event| louder(event, cut));
     }
     tape
+}
+
+/// What comes after `cut` with other quantities.
+fn louder(mut event: Recorded, cut: Timestamp) -> Recorded {
+    match &mut event.event {
+        _ if event.at <= cut => {}
+        MarketEvent::Print(print) => print.quantity = Quantity(print.quantity.0 * 3),
+        MarketEvent::Touch(touch) => {
+            touch.bid.quantity = Quantity(touch.bid.quantity.0 * 2);
+            touch.ask.quantity = Quantity(touch.ask.quantity.0 * 3);
+        }
+        _ => {}
+    }
+    event
 }
 
 fn turned(bar: &Bar, pivot: Price) -> Bar {

@@ -3,10 +3,12 @@
 use crate::candles;
 use crate::decoded::{Market, Tape};
 use crate::gaps::{Gap, bar_gaps};
+use crate::import::{self, ImportError};
 use crate::market::{FeeRates, half_spread_bp, instrument, with_rates};
 use crate::raw;
 use crate::recorded::TapeError;
 use crate::run::Job;
+use crate::session;
 use crate::tape::{self, Content};
 use domain::{Exchange, Instrument, Symbol, Timeframe, Timestamp};
 use engine::{EngineConfig, NewBot};
@@ -60,6 +62,9 @@ pub enum PlanError {
     /// Its data.
     #[error(transparent)]
     Data(#[from] TapeError),
+    /// Rows of it.
+    #[error(transparent)]
+    Rows(#[from] ImportError),
     /// Bars are missing.
     #[error(
         "{symbol}: {total} gaps, the first: {named}; accept them with --accept-gaps \
@@ -114,9 +119,11 @@ impl Plan {
     fn events(&self, root: Option<&Path>) -> Result<Option<Tape>, PlanError> {
         let files = self.data.iter().flat_map(|data| &data.files);
         let files = files.map(|f| inside(f, root)).collect::<Result<Vec<_>, _>>()?;
-        let mut tape = if files.iter().all(|file| !is_tape(file) && !is_csv(file)) {
+        let mut tape = if all_recordings(&files)? {
             let names: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
             Tape::of_source(&mut raw::Tape::open(&files)?, &names)?
+        } else if let Some(dir) = session_alone(&files)? {
+            session::read(&dir)?
         } else if let Some(file) = segments_of_events(&files)? {
             Tape::of_source(&mut tape::open(&file)?, &[file.display().to_string()])?
         } else {
@@ -166,9 +173,31 @@ fn is_tape(file: &Path) -> bool {
     file.is_dir() || file.extension().is_some_and(|e| e == tape::EXTENSION)
 }
 
-fn is_csv(file: &Path) -> bool {
-    let name = file.to_string_lossy();
-    name.ends_with(".csv") || name.ends_with(".csv.gz")
+/// Are they recordings as their makers wrote them, by what is in them? Beside candles, one is a
+/// mistake.
+fn all_recordings(files: &[PathBuf]) -> Result<bool, PlanError> {
+    let mut is_recording = Vec::new();
+    for file in files {
+        is_recording.push(!is_tape(file) && import::is_recording(file)?);
+    }
+    match is_recording.iter().position(|is| *is) {
+        Some(at) if is_recording.contains(&false) => {
+            let problem = "is a recording of events, and other files are none: run it alone";
+            Err(PlanError::Plan(format!("{}: {problem}", files[at].display())))
+        }
+        found => Ok(found.is_some()),
+    }
+}
+
+/// The one folder of what a core was told, where the plan names one.
+fn session_alone(files: &[PathBuf]) -> Result<Option<PathBuf>, PlanError> {
+    let is_any =
+        files.iter().map(|file| session::is_session(file)).collect::<Result<Vec<_>, _>>()?;
+    match files {
+        _ if !is_any.contains(&true) => Ok(None),
+        [file] => Ok(Some(file.clone())),
+        _ => Err(PlanError::Plan("a session is run alone: name its folder, no other data".into())),
+    }
 }
 
 /// The one segment or folder of events, where the plan names one.
@@ -188,8 +217,14 @@ fn segments_of_events(files: &[PathBuf]) -> Result<Option<PathBuf>, PlanError> {
 }
 
 fn first_content(file: &Path) -> Result<Content, PlanError> {
-    let first = if file.is_dir() { tape::segments(file)?.into_iter().next() } else { None };
-    Ok(tape::Reader::open(first.as_deref().unwrap_or(file))?.header().content)
+    if !file.is_dir() {
+        return Ok(tape::Reader::open(file)?.header().content);
+    }
+    let Some(first) = tape::segments(file)?.into_iter().next() else {
+        let problem = "is a folder without tapes: name the files that are to be read";
+        return Err(PlanError::Plan(format!("{}: {problem}", file.display())));
+    };
+    Ok(tape::Reader::open(&first)?.header().content)
 }
 
 /// A market of bars: candles as CSV, or segments of our own.
@@ -197,7 +232,7 @@ fn market(data: &PlanData, root: Option<&Path>) -> Result<Market, PlanError> {
     let files = data.files.iter().map(|f| inside(f, root)).collect::<Result<Vec<_>, _>>()?;
     let half = data.half_spread_bp.unwrap_or(half_spread_bp(data.exchange));
     if !files.iter().any(|file| is_tape(file)) {
-        let candles = candles::read(&files)?;
+        let candles = candles::read(&files, data.exchange, data.symbol)?;
         let instrument = instrument(data.exchange, data.symbol, candles.places, data.fees);
         return Ok(Market::of_candles(candles, instrument, half));
     }
@@ -218,6 +253,7 @@ fn market(data: &PlanData, root: Option<&Path>) -> Result<Market, PlanError> {
         timeframe: read.timeframe,
         half_spread_bp: half,
         files: vec![file.display().to_string()],
+        notes: read.cut.into_iter().collect(),
     })
 }
 

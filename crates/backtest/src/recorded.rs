@@ -14,6 +14,13 @@ pub struct Recorded {
     pub event: MarketEvent,
 }
 
+impl Recorded {
+    /// A print or a touch: all that most of a tape is.
+    pub const fn is_quote_or_print(&self) -> bool {
+        matches!(self.event, MarketEvent::Print(_) | MarketEvent::Touch(_))
+    }
+}
+
 /// A recording that is read once, from its beginning.
 pub trait Source {
     /// Everything it may tell of.

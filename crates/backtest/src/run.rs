@@ -1,5 +1,7 @@
 //! A backtest: the very engine that trades, fed with a tape.
 
+mod events;
+
 use crate::decoded::Tape;
 use domain::{
     AccountId, Actor, Amount, BotId, DataGrade, FeedState, FillRecord, InstrumentId, MarketEvent,
@@ -9,6 +11,7 @@ use engine::{
     Command, CommandError, Engine, EngineConfig, Envelope, Input, InputKind, NewBot, Output, Reply,
     WalletMove,
 };
+use events::{Step, Steps};
 use ledger::statistics::{Curve, Days};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -54,8 +57,12 @@ pub struct Outcome {
     pub trades: Vec<Trade>,
     /// Executions, where everything is kept.
     pub fills: Vec<FillRecord>,
+    /// Executions beyond those that are kept.
+    pub fills_left_out: u64,
     /// Equity of all bots at each bar, where everything is kept.
     pub equity: Vec<(Timestamp, Amount)>,
+    /// One in so many points of equity is kept; 1 but in very long runs.
+    pub equity_stride: u64,
     /// The same, followed.
     pub curve: Curve,
     /// Its daily closes.
@@ -76,7 +83,8 @@ pub struct Outcome {
     pub span: (Timestamp, Timestamp),
 }
 
-/// Fills and points that are kept: a report of more is read by nobody, and memory is bounded.
+/// Fills and points that are kept: a report of more is read by nobody, and memory is bounded. What
+/// is left out is told.
 const KEPT_MAX: usize = 4_000_000;
 /// Inputs between two looks at whether to go on.
 const LOOK_EVERY: u64 = 8_192;
@@ -113,6 +121,9 @@ struct Drive<'a> {
     job: &'a Job,
     engine: Engine,
     outputs: Vec<Output>,
+    /// What comes next of a tape of events; `pending` before it.
+    steps: Steps<'a>,
+    pending: Option<Step<'a>>,
     bots: Vec<BotId>,
     /// The engine's id of each market.
     ids: Vec<InstrumentId>,
@@ -135,6 +146,8 @@ impl<'a> Drive<'a> {
             job,
             engine: Engine::new(job.engine.clone()),
             outputs: Vec::new(),
+            steps: Steps::of(tape),
+            pending: None,
             bots: Vec::new(),
             ids: Vec::new(),
             last_equity: job.bots.iter().map(|b| b.capital).collect(),
@@ -173,6 +186,7 @@ impl<'a> Drive<'a> {
         for market in &self.tape.markets {
             self.ids.push(self.engine.define(&market.instrument));
         }
+        self.before_start();
         let quote = self.job.bots.first().map(|b| b.symbol.quote);
         let quote = quote.ok_or_else(|| RunError::Data("there is no bot to run".to_owned()))?;
         if let Some(other) = self.job.bots.iter().find(|b| b.symbol.quote != quote) {
@@ -226,10 +240,13 @@ impl<'a> Drive<'a> {
         for want in self.engine.wants() {
             let Some(id) = want.id else { continue };
             let place = self.ids.iter().position(|i| *i == id).unwrap_or_default();
-            let market = &self.tape.markets[place];
             for (timeframe, count) in want.history {
-                let bars = crate::warm::before(market, timeframe, count, self.started);
-                self.apply(self.started, InputKind::History { instrument: id, timeframe, bars });
+                let bars = crate::warm::before(self.tape, place, timeframe, count, self.started);
+                // A session's core may still be told of it later, as it was.
+                if !bars.is_empty() || self.tape.told.is_empty() {
+                    let kind = InputKind::History { instrument: id, timeframe, bars };
+                    self.apply(self.started, kind);
+                }
             }
         }
     }
@@ -262,7 +279,7 @@ impl<'a> Drive<'a> {
             if is_last {
                 self.mark(at);
             }
-            self.look(watch, || next.iter().sum::<usize>() as f64 / total)?;
+            self.look(watch, |_| next.iter().sum::<usize>() as f64 / total)?;
         }
         Ok(())
     }
@@ -280,38 +297,12 @@ impl<'a> Drive<'a> {
         }
     }
 
-    fn events(&mut self, watch: &mut dyn FnMut(f64) -> ControlFlow<()>) -> Result<(), RunError> {
-        let tape = self.tape;
-        let first = tape.events.partition_point(|e| e.at < self.started);
-        let mut marked = self.started;
-        for (n, recorded) in tape.events.iter().enumerate().skip(first) {
-            if recorded.at > self.until {
-                break;
-            }
-            while self.engine.next_deadline() <= recorded.at {
-                let at = self.engine.next_deadline();
-                self.apply(at, InputKind::Timer);
-            }
-            let instrument = self.ids[recorded.instrument];
-            let event = recorded.event.clone();
-            self.apply(recorded.at, InputKind::Market { instrument, event });
-            self.take();
-            if recorded.at >= marked + MARK_EVERY {
-                marked = recorded.at.floor(MARK_EVERY);
-                self.mark(recorded.at);
-            }
-            self.look(watch, || n as f64 / tape.events.len() as f64)?;
-        }
-        self.mark(self.until);
-        Ok(())
-    }
-
     fn look(
         &self,
         watch: &mut dyn FnMut(f64) -> ControlFlow<()>,
-        done: impl FnOnce() -> f64,
+        done: impl FnOnce(&Self) -> f64,
     ) -> Result<(), RunError> {
-        if self.outcome.inputs.is_multiple_of(LOOK_EVERY) && watch(done()).is_break() {
+        if self.outcome.inputs.is_multiple_of(LOOK_EVERY) && watch(done(self)).is_break() {
             return Err(RunError::Cancelled);
         }
         Ok(())
@@ -319,6 +310,9 @@ impl<'a> Drive<'a> {
 
     /// Takes what the engine said.
     fn take(&mut self) {
+        if self.outputs.is_empty() {
+            return;
+        }
         let kept_max = if self.job.keeps_everything { KEPT_MAX } else { 0 };
         for output in self.outputs.drain(..) {
             match output {
@@ -326,6 +320,7 @@ impl<'a> Drive<'a> {
                 Output::Fill(fill) if self.outcome.fills.len() < kept_max => {
                     self.outcome.fills.push(fill);
                 }
+                Output::Fill(_) if self.job.keeps_everything => self.outcome.fills_left_out += 1,
                 Output::Decision(_) => self.outcome.orders += 1,
                 Output::Refusal(refused) => {
                     count_refusal(&mut self.outcome.refusals, &refused.refusal)
@@ -361,9 +356,31 @@ impl<'a> Drive<'a> {
             self.close_day();
         }
         self.day = Some((at_end, total));
-        if self.job.keeps_everything && self.outcome.equity.len() < KEPT_MAX {
-            self.outcome.equity.push((at, total));
+        if self.job.keeps_everything {
+            self.outcome.keep_equity(at, total);
         }
+    }
+}
+
+impl Outcome {
+    /// When there are too many points, every other one goes: a curve that ended early would lie.
+    fn keep_equity(&mut self, at: Timestamp, total: Amount) {
+        self.equity_stride = self.equity_stride.max(1);
+        if !(self.held.1 - 1).is_multiple_of(self.equity_stride) {
+            return;
+        }
+        if self.equity.len() == KEPT_MAX {
+            let mut number = 0u32;
+            self.equity.retain(|_| {
+                number += 1;
+                number % 2 == 1
+            });
+            self.equity_stride *= 2;
+            if !(self.held.1 - 1).is_multiple_of(self.equity_stride) {
+                return;
+            }
+        }
+        self.equity.push((at, total));
     }
 }
 

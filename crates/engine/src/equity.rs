@@ -42,7 +42,7 @@ impl Shard {
     pub(crate) fn equity_funded(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
         let capital = self.bots[slot].config().capital;
         self.bots[slot].funded_at = Some(world.now);
-        self.bots[slot].training = Box::new(Training::new(world.now));
+        *self.bots[slot].training = Training::new(world.now);
         out.push(self.point(slot, self.equity(slot, world), capital, world.now));
     }
 

@@ -10,8 +10,8 @@ use crate::view::{
     PortfolioView, PositionView, WalletView,
 };
 use domain::{
-    AccountId, Amount, BotId, Exchange, Hold, Lifecycle, Mode, Policy, Round, Symbol, Timeframe,
-    Timestamp,
+    AccountId, Amount, BotId, Exchange, Hold, Instrument, InstrumentId, Lifecycle, Mode, Policy,
+    Round, Symbol, Timeframe, Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -59,6 +59,11 @@ impl Engine {
     /// How many bots an account ever had, clones and retired ones included.
     pub fn bots_ever(&self, account: AccountId) -> u64 {
         self.shard(account).map_or(0, |shard| shard.bots.len() as u64)
+    }
+
+    /// The market of this id, with its scales and filters as they were told last.
+    pub fn instrument(&self, id: InstrumentId) -> Option<&Instrument> {
+        self.markets.all.get(id.0 as usize).map(|market| &market.instrument)
     }
 
     /// What a bot is worth now, cash and its position at the bid (`None`: not known), and whether

@@ -95,7 +95,7 @@ impl HealthReport {
     fn to_json(&self, state: &AppState) -> Value {
         let mut checks = json!(self.parts);
         checks["feeds"] = json!(self.feeds);
-        for part in ["autopilot", "live_gate", "backtests", "notifications", "backups"] {
+        for part in ["autopilot", "live_gate", "notifications", "backups"] {
             checks[part] = json!({ "status": "not_built", "detail": "not built" });
         }
         json!({

@@ -36,7 +36,7 @@ pub use core::{Core, CoreError, CoreRequest, Question, Release};
 pub use health::{FeedCheck, HealthReport, Part, Status};
 pub use openapi::document;
 pub use problem::Problem;
-pub use research::{Course, Finding, Research};
+pub use research::{Course, Finding, Research, StudyKind, StudyRecord};
 pub use serve::{router, serve};
 pub use state::{AppState, Emergency, Pulled, ServerConfig};
 pub use watch::{Watch, WatchError};

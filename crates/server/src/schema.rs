@@ -35,7 +35,8 @@ named! {
     EmergencyStop, Performance, Market, OrderBook, Bar, StrategySchema, Policy, PolicyVersion,
     Bodyguard, System, Disk, Event, EventPage, Done, Decimal, Timeframe, RiskMode, Sizing,
     StopChoice, Problem, Exchange, Mode, Level, Role, Posting, PostingPage, BotDecisions,
-    LiveGate, BacktestPlan, BacktestQueued, BacktestState,
+    LiveGate,
+    BacktestPlan, SweepPlan, StudyQueued, StudyState, StudyPage,
 }
 
 /// All shapes as `components.schemas`.
@@ -45,7 +46,7 @@ pub fn components() -> Map<String, Value> {
     for (name, fields) in &shapes {
         all.insert(name.clone(), object(fields));
     }
-    for row in ["Bot", "Order", "Fill", "Trade", "Refusal", "Posting", "Event"] {
+    for row in ["Bot", "Order", "Fill", "Trade", "Refusal", "Posting", "Event", "Study"] {
         let page = json!({ "items": format!("[{row}]"), "next": "text?" });
         all.insert(format!("{row}Page"), object(&page));
     }

@@ -102,6 +102,7 @@ fn secure(path: &str, id: &str, response: &mut Response) {
     let policy = match path {
         path if path.starts_with("/api/docs") => DOCS_POLICY,
         path if path.starts_with("/api/backtests/") => REPORT_POLICY,
+        path if path.starts_with("/api/sweeps/") => REPORT_POLICY,
         _ => PAGE_POLICY,
     };
     let headers = response.headers_mut();

@@ -102,7 +102,7 @@ pub struct AppState {
     /// Digest of an admin's token that is in no store and ends with this process: for the command
     /// line of whoever owns the data directory.
     pub local_token: Option<storage::SecretHash>,
-    /// Runs backtests; `None`: they are not to be had here.
+    /// Runs backtests and sweeps; `None`: they are not to be had here.
     pub research: Option<Arc<dyn Research>>,
     pub(crate) passwords: Passwords,
     pub(crate) logins: Arc<LoginLimit>,

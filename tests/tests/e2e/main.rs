@@ -13,6 +13,7 @@ mod harness;
 mod kill;
 mod market;
 mod realtime;
+mod research;
 mod start_and_end;
 mod tape;
 mod watched;

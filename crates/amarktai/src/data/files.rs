@@ -36,7 +36,11 @@ pub(super) fn import(config: &Config, asked: &Import) -> Result<Answer, Failure>
         replaces: asked.replace,
     };
     let done = import::import(&asked.files, &order, &place(config));
-    done.map(|written| answer(&[written])).map_err(|e| Failure::could_not(e.to_string()))
+    done.map(|written| answer(&[written])).map_err(|e| refused(&e))
+}
+
+fn refused(error: &import::ImportError) -> Failure {
+    Failure::could_not(format!("nothing was imported: {error}"))
 }
 
 /// Recordings of others name their instruments themselves.
@@ -55,7 +59,7 @@ fn recording(config: &Config, asked: &Import) -> Result<Answer, Failure> {
     let names: Vec<String> = asked.files.iter().filter_map(name).collect();
     let origin = format!("imported from {}", names.join(", "));
     let done = import::copy(&mut tape, origin, asked.replace, &place(config));
-    done.map(|written| answer(&[written])).map_err(|e| Failure::could_not(e.to_string()))
+    done.map(|written| answer(&[written])).map_err(|e| refused(&e))
 }
 
 pub(super) fn export(asked: &Export) -> Result<Answer, Failure> {

@@ -8,9 +8,12 @@ use crate::config::Config;
 use crate::core_loop::now;
 use crate::signals::Signals;
 use backtest::tape::{Content, Folder, Header, Heard, Note, SEGMENT_BYTES_MAX};
-use backtest::{Recorded, TapeError};
-use domain::{DataGrade, FeedState, Instrument, InstrumentId, MarketEvent, Span, Timestamp};
-use exchanges::{Connector, Delivery, DeliveryKind, Tapped};
+use backtest::{Recorded, Source, TapeError};
+use domain::{
+    DataGrade, FeedState, Instrument, InstrumentId, MarketEvent, Span, Symbol, Timestamp,
+};
+use exchanges::{Connector, Delivery, DeliveryKind, Resume, Tapped};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -39,7 +42,8 @@ pub(super) async fn record(config: &Config, asked: &Record) -> Result<Answer, Fa
         recorder.frame(frame).map_err(failed)?;
     }
     for (at, instrument) in recorder.instruments.iter().enumerate() {
-        connector.subscribe(id(at), instrument.clone(), None);
+        let resume = recorder.resume.get(&instrument.symbol).copied();
+        connector.subscribe(id(at), instrument.clone(), resume);
     }
     let length = asked.length.unwrap_or(Duration::MAX);
     let deadline = tokio::time::Instant::now().checked_add(length);
@@ -100,6 +104,8 @@ impl Frames {
 struct Recorder {
     folder: Folder,
     instruments: Vec<Instrument>,
+    /// Where an earlier run ended.
+    resume: BTreeMap<Symbol, Resume>,
     origin: String,
     events: u64,
     frames: u64,
@@ -108,14 +114,16 @@ struct Recorder {
 impl Recorder {
     fn open(dir: &Path, instruments: Vec<Instrument>) -> Result<Self, TapeError> {
         let origin = format!("recorded from {}", instruments[0].exchange);
-        let last = last_receipt(dir)?;
+        let before = before(dir, &instruments)?;
         let (mut folder, said) = Folder::open(dir, header(&instruments, &origin))?;
         said.iter().for_each(|line| eprintln!("amarktai: {line}"));
-        if let Some(last) = last {
-            eprintln!("amarktai: goes on; nothing is known since {last}");
-            missed(&mut folder, instruments.len(), last)?;
+        if let Some(before) = &before {
+            let last = before.last;
+            eprintln!("amarktai: goes on; what was traded since {last} is asked for");
+            missed(&mut folder, &instruments, before)?;
         }
-        Ok(Self { folder, instruments, origin, events: 0, frames: 0 })
+        let resume = before.map(|b| b.prints).unwrap_or_default();
+        Ok(Self { folder, instruments, resume, origin, events: 0, frames: 0 })
     }
 
     async fn work(
@@ -203,28 +211,58 @@ fn header(instruments: &[Instrument], origin: &str) -> Header {
     Header { content: Content::Events, instruments, origin, note: String::new() }
 }
 
-/// When the last event of an earlier run was received.
-fn last_receipt(dir: &Path) -> Result<Option<Timestamp>, TapeError> {
-    if !dir.is_dir() {
-        return Ok(None);
-    }
-    for path in backtest::tape::segments(dir)?.iter().rev() {
-        let Ok(mut reader) = backtest::tape::Reader::open(path) else { continue };
-        while reader.next_block()?.is_some() {}
-        if let Some(last) = reader.seen().last_at {
-            return Ok(Some(last));
-        }
-    }
-    Ok(None)
+/// What an earlier run knew at its end.
+struct Before {
+    /// When its last event was received.
+    last: Timestamp,
+    /// The last print of each market.
+    prints: BTreeMap<Symbol, Resume>,
 }
 
-/// Nobody listened: prices are stale until the feeds are back, and prints are missing.
-fn missed(folder: &mut Folder, instruments: usize, last: Timestamp) -> Result<(), TapeError> {
+/// Segments in which the last prints are looked for: a market that was silent for longer begins
+/// anew, after a gap.
+const SEGMENTS_READ: usize = 3;
+
+fn before(dir: &Path, instruments: &[Instrument]) -> Result<Option<Before>, TapeError> {
+    let mut found: Option<Before> = None;
+    let paths = if dir.is_dir() { backtest::tape::segments(dir)? } else { Vec::new() };
+    for path in paths.iter().rev().take(SEGMENTS_READ) {
+        // One that was begun and never written to says nothing.
+        let Ok(mut tape) = backtest::tape::open(path) else { continue };
+        let mut newest = BTreeMap::new();
+        while let Some(event) = tape.next()? {
+            let before = found.get_or_insert(Before { last: event.at, prints: BTreeMap::new() });
+            before.last = before.last.max(event.at);
+            if let MarketEvent::Print(print) = event.event {
+                let (last_print_id, last_print_at) = (print.id, print.at);
+                newest.insert(event.instrument, Resume { last_print_id, last_print_at });
+            }
+        }
+        let Some(before) = &mut found else { continue };
+        for (at, resume) in newest {
+            before.prints.entry(tape.instruments()[at].symbol).or_insert(resume);
+        }
+        if instruments.iter().all(|i| before.prints.contains_key(&i.symbol)) {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Nobody listened: prices are stale until the feeds are back. Prints are missing too, where there
+/// is none to go on from; the connector fetches the others, or says itself that they are gone.
+fn missed(
+    folder: &mut Folder,
+    instruments: &[Instrument],
+    before: &Before,
+) -> Result<(), TapeError> {
     let at = now();
-    for instrument in 0..instruments {
+    for (instrument, of) in instruments.iter().enumerate() {
         let state = FeedState::Stale("nobody recorded".to_owned());
-        let grade = DataGrade::L2Trades;
-        for event in [MarketEvent::Feed { state, grade }, MarketEvent::Gap { from: last }] {
+        let event = MarketEvent::Feed { state, grade: DataGrade::L2Trades };
+        folder.segment().event(Recorded { at, instrument, event })?;
+        if !before.prints.contains_key(&of.symbol) {
+            let event = MarketEvent::Gap { from: before.last };
             folder.segment().event(Recorded { at, instrument, event })?;
         }
     }

@@ -1,51 +1,144 @@
-//! Backtests that are asked for over HTTP: the same plan, the same run, data from one folder alone.
+//! Backtests and sweeps that are asked for over HTTP: the same plans, the same runs, data from one
+//! folder alone. What came out is kept in files beside the store.
 
+use super::sweep::{Swept, swept};
 use super::{engine_config, title};
 use crate::config::Config;
 use backtest::Plan;
 use backtest::report::{Report, html};
 use backtest::run::run;
+use backtest::sweep::{Keeper, SweepPlan, sweep};
 use engine::EngineConfig;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
-use server::{Course, Finding, Research};
+use server::{Course, Finding, Research, StudyKind, StudyRecord};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// Of the data directory: nothing else can be named.
 const FOLDER: &str = "data";
+/// Of the data directory: what came out.
+const STUDIES: &str = "studies";
+/// Trading on the same machine comes first.
+const THREADS: usize = 1;
 
 /// See the module.
-pub struct Backtests {
+pub struct Studies {
     root: PathBuf,
+    kept: PathBuf,
     engine: EngineConfig,
 }
 
-impl Backtests {
+impl Studies {
     /// With the limits and round trips that are configured.
     pub fn new(config: &Config) -> Self {
-        Self { root: config.data_dir.join(FOLDER), engine: engine_config(config) }
-    }
-}
-
-fn plan(json: &Value) -> Result<Plan, String> {
-    serde_json::from_value(json.clone()).map_err(|e| e.to_string())
-}
-
-impl Research for Backtests {
-    fn check(&self, json: &Value) -> Result<(), String> {
-        plan(json)?.check().map_err(|e| e.to_string())
+        let (root, kept) = (config.data_dir.join(FOLDER), config.data_dir.join(STUDIES));
+        Self { root, kept, engine: engine_config(config) }
     }
 
     fn backtest(&self, json: &Value, course: &Course) -> Result<Finding, String> {
-        let plan = plan(json)?;
+        let plan: Plan = parsed(json)?;
         let prepared = plan.prepare(self.engine.clone(), Some(&self.root));
         let (tape, job) = prepared.map_err(|e| e.to_string())?;
-        let mut watch = |done| match course.report(done) {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(()),
-        };
+        let mut watch = |done| go_on(course.report(done));
         let outcome = run(&tape, &job, &mut watch).map_err(|e| e.to_string())?;
         let report = Report::new(title(&job), &tape, &outcome, 1);
         Ok(Finding { result: report.json(), page: html(&report) })
+    }
+
+    fn sweep(&self, json: &Value, course: &Course) -> Result<Finding, String> {
+        let asked: SweepPlan = parsed(json)?;
+        let prepared = asked.plan.prepare(self.engine.clone(), Some(&self.root));
+        let (tape, job) = prepared.map_err(|e| e.to_string())?;
+        let what = asked.sweep(job, THREADS).map_err(|e| e.to_string())?;
+        let mut told =
+            |done: usize, all: usize| go_on(course.report(done as f64 / all.max(1) as f64));
+        let variants = sweep(&tape, &what, &mut Keeper::default(), &mut told);
+        let variants = variants.map_err(|e| e.to_string())?;
+        let Swept { json, page, .. } = swept(&tape, &what, &variants).map_err(|e| e.to_string())?;
+        Ok(Finding { result: json, page })
+    }
+
+    fn file(&self, id: &str, kind: &str) -> PathBuf {
+        self.kept.join(format!("{id}.{kind}"))
+    }
+}
+
+const fn go_on(yes: bool) -> ControlFlow<()> {
+    if yes { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+}
+
+fn parsed<T: DeserializeOwned>(json: &Value) -> Result<T, String> {
+    serde_json::from_value(json.clone()).map_err(|e| e.to_string())
+}
+
+/// The whole file or none of it: a kill leaves no half of a result.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let part = path.with_extension("part");
+    fs::write(&part, bytes)?;
+    fs::rename(part, path)
+}
+
+/// Names of our own are hexadecimal: nothing else in the folder is taken for a study.
+fn is_id(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+impl Research for Studies {
+    fn check(&self, kind: StudyKind, json: &Value) -> Result<(), String> {
+        match kind {
+            StudyKind::Backtest => parsed::<Plan>(json)?.check().map_err(|e| e.to_string()),
+            StudyKind::Sweep => parsed::<SweepPlan>(json)?.check(),
+        }
+    }
+
+    fn run(&self, kind: StudyKind, json: &Value, course: &Course) -> Result<Finding, String> {
+        match kind {
+            StudyKind::Backtest => self.backtest(json, course),
+            StudyKind::Sweep => self.sweep(json, course),
+        }
+    }
+
+    fn keep(&self, record: &StudyRecord, finding: Option<&Finding>) {
+        let write_all = || -> io::Result<()> {
+            fs::create_dir_all(&self.kept)?;
+            if let Some(Finding { result, page }) = finding {
+                write(&self.file(&record.id, "result"), result.to_string().as_bytes())?;
+                write(&self.file(&record.id, "html"), page.as_bytes())?;
+            }
+            // Last: what it calls done is there.
+            write(&self.file(&record.id, "json"), &serde_json::to_vec(record)?)
+        };
+        if let Err(error) = write_all() {
+            tracing::warn!(%error, id = record.id, "a study is not kept over the next start");
+        }
+    }
+
+    fn kept(&self) -> Vec<StudyRecord> {
+        let Ok(files) = fs::read_dir(&self.kept) else { return Vec::new() };
+        let record = |path: PathBuf| -> Option<StudyRecord> {
+            let is_ours = path.extension()? == "json" && is_id(path.file_stem()?.to_str()?);
+            let text = fs::read(&path).ok().filter(|_| is_ours)?;
+            serde_json::from_slice(&text).ok()
+        };
+        let mut kept: Vec<_> = files.filter_map(|file| record(file.ok()?.path())).collect();
+        kept.sort_by_key(|record| record.asked_at);
+        kept
+    }
+
+    fn finding(&self, id: &str) -> Option<Finding> {
+        if !is_id(id) {
+            return None;
+        }
+        let result = serde_json::from_slice(&fs::read(self.file(id, "result")).ok()?).ok()?;
+        Some(Finding { result, page: fs::read_to_string(self.file(id, "html")).ok()? })
+    }
+
+    fn forget(&self, id: &str) {
+        for kind in ["json", "result", "html"] {
+            // What is not there is forgotten already.
+            let _ = fs::remove_file(self.file(id, kind));
+        }
     }
 }

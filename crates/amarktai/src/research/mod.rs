@@ -1,11 +1,11 @@
-//! `backtest` and `sweep`: recorded data, no store; the server asks for the first of them too.
+//! `backtest` and `sweep`: recorded data, no store; the server asks for them too.
 
 mod http;
 mod progress;
 mod study;
 mod sweep;
 
-pub use http::Backtests;
+pub use http::Studies;
 pub use sweep::sweep;
 
 use crate::cli;

@@ -4,12 +4,14 @@ use super::{Failure, ended, engine_config, say, study, title, write};
 use crate::cli::{self, Judged, Sampling};
 use crate::config::Config;
 use crate::research::progress::Progress;
+use backtest::Tape;
 use backtest::report::{Data, headline};
-use backtest::run::run;
+use backtest::run::{Job, RunError, run};
 use backtest::sweep::{
-    Axis, Choice, Keeper, Ranking, Score, Space, Sweep, SweepError, html, sweep as sweep_all,
+    Axis, Choice, Keeper, Ranking, Score, Space, Sweep, SweepError, Variant, html,
+    sweep as sweep_all,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
@@ -55,21 +57,37 @@ fn carry_out(asked: &cli::Sweep, plan: Option<&Path>, config: &Config) -> Result
         bar.show(done as f64 / total.max(1) as f64)
     })?;
     bar.end();
-    let ranking = Ranking::of(&what.space, &variants, what.score);
-    // The data's figures are those of the bot as it was given.
-    let base = run(&tape, &what.job, &mut |_| ControlFlow::Continue(()))?;
-    let data = Data::of(&tape, &base);
+    let swept = swept(&tape, &what, &variants)?;
     if let Some(path) = &asked.study.report {
-        let title = format!("Sweep: {}", title(&what.job));
-        write(path, &html(&title, &headline(&data), &what.space, &ranking))?;
-        let whole = json!({ "data": data, "ranking": ranking });
-        write(&path.with_extension("json"), &format!("{whole:#}\n"))?;
+        write(path, &swept.page)?;
+        write(&path.with_extension("json"), &format!("{:#}\n", swept.json))?;
     }
     match asked.study.json {
-        true => say(&format!("{}\n", json!({ "data": data, "ranking": ranking }))),
-        false => say(&text(&headline(&data), &ranking)),
+        true => say(&format!("{}\n", swept.json)),
+        false => say(&swept.text),
     }
     Ok(())
+}
+
+/// What is shown of a sweep.
+pub(super) struct Swept {
+    /// `{data, ranking}`.
+    pub(super) json: Value,
+    pub(super) page: String,
+    text: String,
+}
+
+pub(super) fn swept(tape: &Tape, what: &Sweep, variants: &[Variant]) -> Result<Swept, RunError> {
+    let ranking = Ranking::of(&what.space, variants, what.score);
+    // The data's figures are those of the bot as it was given.
+    let job = Job { keeps_everything: false, ..what.job.clone() };
+    let base = run(tape, &job, &mut |_| ControlFlow::Continue(()))?;
+    let data = Data::of(tape, &base);
+    let headline = headline(&data);
+    let title = format!("Sweep: {}", title(&what.job));
+    let page = html(&title, &headline, &what.space, &ranking);
+    let text = text(&headline, &ranking);
+    Ok(Swept { json: json!({ "data": data, "ranking": ranking }), page, text })
 }
 
 fn choice(asked: &cli::Sweep) -> Choice {

@@ -2,7 +2,7 @@
 
 use super::lines::line_error;
 use super::{ImportError, Order, Place, Row, Survey, What, Written, scan};
-use crate::gaps::bar_gaps;
+use crate::gaps::{Gap, bar_gaps};
 use crate::recorded::TapeError;
 use crate::tape::{Content, Header, useless};
 use domain::{Bar, Instrument, Round, Span, Timeframe, Timestamp};
@@ -19,32 +19,23 @@ struct Placed {
     line: u32,
 }
 
+/// Candles in order, none twice.
+pub(crate) struct Ordered {
+    pub(crate) bars: Vec<Bar>,
+    pub(crate) timeframe: Timeframe,
+    pub(crate) gaps: Vec<Gap>,
+    /// What was odd and let pass.
+    pub(crate) notes: Vec<String>,
+}
+
 pub(crate) fn import(
     surveys: &[Survey],
     instrument: Instrument,
     order: &Order,
     place: &Place,
 ) -> Result<Written, ImportError> {
-    let all: u64 = surveys.iter().map(|s| s.rows).sum();
-    if all > BARS_MAX {
-        let problem = format!("{all} candles at once; at most {BARS_MAX}: import fewer files");
-        return Err(useless(&surveys[0].path, problem).into());
-    }
-    let mut notes: Vec<String> = surveys.iter().flat_map(|s| s.notes.clone()).collect();
-    let mut bars = read(surveys, &instrument)?;
-    let steps_back = bars.windows(2).filter(|w| w[1].bar.open_at < w[0].bar.open_at).count();
-    if steps_back > 0 {
-        notes.push(format!("rows were not in order of time ({steps_back} steps back): sorted"));
-        bars.sort_by_key(|b| b.bar.open_at);
-    }
-    let before = bars.len();
-    without_doubles(surveys, &mut bars)?;
-    if bars.len() < before {
-        notes.push(format!("{} rows stood there twice: taken once", before - bars.len()));
-    }
-    let timeframe = timeframe(surveys, &bars, order.timeframe)?;
-    let bars: Vec<Bar> = bars.into_iter().map(|b| b.bar).collect();
-    let gaps = timeframe.span().map(|span| bar_gaps(&bars, span)).unwrap_or_default();
+    let found = ordered(surveys, &instrument, order.timeframe)?;
+    let Ordered { bars, timeframe, gaps, notes } = found;
     let origin = origin(surveys);
     let content = Content::Bars(timeframe);
     let header = Header { content, instruments: vec![instrument], origin, note: String::new() };
@@ -55,6 +46,35 @@ pub(crate) fn import(
     }
     let until = timeframe.span().map_or(last, |span| last + span);
     Ok(Written { gaps, notes, ..writing.finish(until)? })
+}
+
+/// Reads candles and puts them in order.
+pub(crate) fn ordered(
+    surveys: &[Survey],
+    instrument: &Instrument,
+    asked: Option<Timeframe>,
+) -> Result<Ordered, ImportError> {
+    let all: u64 = surveys.iter().map(|s| s.rows).sum();
+    if all > BARS_MAX {
+        let problem = format!("{all} candles at once; at most {BARS_MAX}: take fewer files");
+        return Err(useless(&surveys[0].path, problem).into());
+    }
+    let mut notes: Vec<String> = surveys.iter().flat_map(|s| s.notes.clone()).collect();
+    let mut bars = read(surveys, instrument)?;
+    let steps_back = bars.windows(2).filter(|w| w[1].bar.open_at < w[0].bar.open_at).count();
+    if steps_back > 0 {
+        notes.push(format!("rows were not in order of time ({steps_back} steps back): sorted"));
+        bars.sort_by_key(|b| b.bar.open_at);
+    }
+    let before = bars.len();
+    without_doubles(surveys, &mut bars)?;
+    if bars.len() < before {
+        notes.push(format!("{} rows stood there twice: taken once", before - bars.len()));
+    }
+    let timeframe = timeframe(surveys, &bars, asked)?;
+    let bars: Vec<Bar> = bars.into_iter().map(|b| b.bar).collect();
+    let gaps = timeframe.span().map(|span| bar_gaps(&bars, span)).unwrap_or_default();
+    Ok(Ordered { bars, timeframe, gaps, notes })
 }
 
 /// Names of the files, as far as they are of use to people.
@@ -141,7 +161,10 @@ fn timeframe(
         Some(timeframe) => timeframe,
         None => usual(bars).ok_or_else(|| {
             let allowed: Vec<_> = Timeframe::ALL.iter().skip(1).map(|t| t.name()).collect();
-            whole(format!("say --timeframe; its bars are of none of {}", allowed.join(" ")))
+            whole(format!(
+                "holds fewer than two bars, or bars of another length than {}",
+                allowed.join(" ")
+            ))
         })?,
     };
     let Some(span) = timeframe.span() else {

@@ -16,9 +16,10 @@ mod table;
 pub use growing::{Growing, Stretch};
 pub use place::{Place, Written};
 
+use crate::candles::Candles;
 use crate::recorded::{Source, TapeError};
 use crate::tape::{EXTENSION, assumed_instrument, useless};
-use domain::{Exchange, Instrument, Round, Symbol, Timeframe, Timestamp};
+use domain::{Amount, Exchange, Instrument, Round, Symbol, Timeframe, Timestamp};
 use row::{Row, What};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -51,10 +52,10 @@ pub struct Order {
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// Rows are wrong; the first of them.
-    #[error("nothing was imported:\n{}", listed(.0))]
+    #[error("wrong rows:\n{}", listed(.0))]
     Wrong(Vec<TapeError>),
     /// A file as a whole.
-    #[error("nothing was imported: {0}")]
+    #[error(transparent)]
     Tape(#[from] TapeError),
 }
 
@@ -70,7 +71,7 @@ fn listed(wrong: &[TapeError]) -> String {
 pub fn import(files: &[PathBuf], order: &Order, place: &Place) -> Result<Written, ImportError> {
     let mut surveys = Vec::new();
     for file in files {
-        surveys.push(survey(file, order)?);
+        surveys.push(survey(file, order.latest)?);
     }
     surveys.sort_by_key(|s| s.first_at);
     let Some(first) = surveys.first() else {
@@ -88,6 +89,39 @@ pub fn import(files: &[PathBuf], order: &Order, place: &Place) -> Result<Written
     } else {
         prints::import(&surveys, instrument, order, place)
     }
+}
+
+/// Reads candles of one market into memory.
+///
+/// # Errors
+/// What is wrong, by file and line.
+pub(crate) fn candles(
+    files: &[PathBuf],
+    exchange: Exchange,
+    symbol: Symbol,
+) -> Result<Candles, ImportError> {
+    let mut surveys = Vec::new();
+    for file in files {
+        surveys.push(survey(file, Timestamp::MAX)?);
+    }
+    surveys.sort_by_key(|s| s.first_at);
+    if let Some(other) = surveys.iter().find(|s| !s.is_bars) {
+        let advice = "holds trades: `amarktai data import` makes a tape of them, which can be run";
+        return Err(useless(&other.path, advice).into());
+    }
+    let price = surveys.iter().map(|s| s.price_places).max().unwrap_or_default();
+    let quantity = quantity_places(&surveys).max(fine_enough(&surveys)).min(10);
+    let instrument = assumed_instrument(exchange, symbol, price, quantity);
+    let bars::Ordered { bars, timeframe, gaps, notes } =
+        bars::ordered(&surveys, &instrument, None)?;
+    Ok(Candles { bars, timeframe, places: (price, quantity), gaps, files: files.to_vec(), notes })
+}
+
+/// Places of a quantity that is worth little, where the files' volumes are rounded to whole coins.
+fn fine_enough(surveys: &[Survey]) -> u8 {
+    let dearest = surveys.iter().map(|s| s.most_price).max().unwrap_or(Amount::ONE);
+    let whole = dearest.to_scaled(0, Round::Down).unwrap_or(1).max(1);
+    (whole.ilog10() as u8 + 3).min(8)
 }
 
 /// The places that quantities need, less those for which the largest one leaves no room: volumes

@@ -1,7 +1,7 @@
 //! The first reading of a file: every row judged, nothing kept but what the second one needs.
 
 use super::row::{Row, What, places};
-use super::{ImportError, Order, WRONG_MAX, scan};
+use super::{ImportError, WRONG_MAX, scan};
 use crate::recorded::TapeError;
 use crate::tape::useless;
 use domain::{Amount, Timestamp};
@@ -18,6 +18,7 @@ pub(crate) struct Survey {
     pub(crate) price_places: u8,
     pub(crate) quantity_places: u8,
     pub(crate) most_quantity: Amount,
+    pub(crate) most_price: Amount,
     /// What was odd and let pass.
     pub(crate) notes: Vec<String>,
 }
@@ -27,9 +28,8 @@ pub(crate) struct Survey {
 const LEAP_MAX: i128 = 100;
 
 /// Reads a file and judges its rows.
-pub(crate) fn survey(path: &Path, order: &Order) -> Result<Survey, ImportError> {
-    let mut judge =
-        Judge { path, latest: order.latest, wrong: Vec::new(), state: None, last: None };
+pub(crate) fn survey(path: &Path, latest: Timestamp) -> Result<Survey, ImportError> {
+    let mut judge = Judge { path, latest, wrong: Vec::new(), state: None, last: None };
     let notes = scan(path, &mut |row| judge.take(row))?;
     if !judge.wrong.is_empty() {
         return Err(ImportError::Wrong(judge.wrong));
@@ -88,6 +88,7 @@ impl Judge<'_> {
             price_places: 0,
             quantity_places: 0,
             most_quantity: Amount::ZERO,
+            most_price: Amount::ZERO,
             notes: Vec::new(),
         });
         state.rows += 1;
@@ -99,6 +100,7 @@ impl Judge<'_> {
             What::Print(print) => std::slice::from_ref(&print.price),
         };
         for price in prices {
+            state.most_price = state.most_price.max(*price);
             state.price_places = places(*price, state.price_places);
         }
     }

@@ -132,7 +132,12 @@ fn labels(html: &mut String, scale: &Scale, label: &dyn Fn(f64) -> String) {
             escape(&label(value))
         );
     }
-    let day = |at: i64| Timestamp(at).to_string().chars().take(10).collect::<String>();
+    // Two equal days tell nothing: within some days the minute is said.
+    let length = if scale.to - scale.from < 3 * Timestamp::DAY.0 { 16 } else { 10 };
+    let day = |at: i64| {
+        let text: String = Timestamp(at).to_string().chars().take(length).collect();
+        text.replace('T', " ")
+    };
     let _ = write!(
         html,
         "<span style=\"left:2px;bottom:2px\">{}</span>\

@@ -2,8 +2,9 @@
 
 use crate::decoded::{Market, Tape};
 use crate::gaps::Gap;
+use crate::recorded::Recorded;
 use crate::run::Outcome;
-use domain::{Amount, Currency, DataGrade, Rate, Round, Timestamp};
+use domain::{Amount, Currency, DataGrade, MarketEvent, Rate, Round, Timestamp};
 use ledger::statistics::freqtrade::Freqtrade;
 use ledger::statistics::sharpe::Confidence;
 use ledger::statistics::{Closed, Drawdown, TradeFigures, Undefined};
@@ -25,6 +26,8 @@ pub struct Data {
     pub gaps_total: usize,
     pub inputs: u64,
     pub markets: Vec<DataMarket>,
+    /// What was odd about the data and let pass, and what is not in the lists.
+    pub notes: Vec<String>,
 }
 
 /// One market of it.
@@ -68,8 +71,22 @@ impl Data {
             gaps: gaps.into_iter().take(GAPS_NAMED).cloned().collect(),
             inputs: outcome.inputs,
             markets: tape.markets.iter().map(market).collect(),
+            notes: notes(tape, outcome),
         }
     }
+}
+
+fn notes(tape: &Tape, outcome: &Outcome) -> Vec<String> {
+    let mut notes: Vec<String> = tape.markets.iter().flat_map(|m| m.notes.clone()).collect();
+    if outcome.fills_left_out > 0 {
+        let (kept, more) = (outcome.fills.len(), outcome.fills_left_out);
+        notes.push(format!("fills: the first {kept} are listed, {more} more are only counted"));
+    }
+    if outcome.equity_stride > 1 {
+        let stride = outcome.equity_stride;
+        notes.push(format!("equity: one point in {stride} is listed, figures are of all"));
+    }
+    notes
 }
 
 /// What simply buying at the start and selling at the end would have made, fees and spread paid.
@@ -193,13 +210,14 @@ fn grown(tape: &Tape, market: &Market, from: Timestamp, to: Timestamp) -> Option
         }
         false => {
             let place = tape.markets.iter().position(|m| std::ptr::eq(m, market))?;
-            let price = |e: &crate::recorded::Recorded| match &e.event {
-                domain::MarketEvent::Print(p) if e.instrument == place => Some(p.price.0),
+            let price = |e: &Recorded| match &e.event {
+                MarketEvent::Print(p) if e.instrument == place => Some(p.price.0),
                 _ => None,
             };
-            let inside = |e: &&crate::recorded::Recorded| e.at >= from && e.at <= to;
-            let first = tape.events.iter().filter(inside).find_map(price)?;
-            (first, tape.events.iter().rev().filter(inside).find_map(price)?)
+            let is_inside = |e: &Recorded| e.at >= from && e.at <= to;
+            let mut inside = tape.events.play_near(from).filter(is_inside);
+            let first = inside.find_map(|e| price(&e))?;
+            (first, tape.events.newest(|e| price(e).filter(|_| is_inside(e)))?)
         }
     };
     let cost = f64::from(market.half_spread_bp) / 1e4;
@@ -217,6 +235,7 @@ impl Figures {
     /// Figures in words, the grade of the data first.
     pub(super) fn text(&self, data: &Data) -> String {
         let mut text = format!("{}\n", headline(data));
+        data.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
         for (name, value) in self.rows() {
             text.push_str(&format!("{name:<34} {value}\n"));
         }

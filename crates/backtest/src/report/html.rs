@@ -5,7 +5,7 @@ use super::figures::{cents, headline};
 use super::page::Page;
 use super::{POINTS_MAX, Report, escape, months, thin};
 use crate::decoded::Market;
-use domain::{Amount, FillRecord, Liquidity, Side, Timestamp, Trade};
+use domain::{Amount, FillRecord, Liquidity, MarketEvent, Side, Timestamp, Trade};
 use std::fmt::Write;
 
 /// Trades whose receipts stand on the page; all of them are in the CSV and JSON beside it.
@@ -16,6 +16,7 @@ const DOTS_MAX: usize = 2_000;
 /// The whole page.
 pub fn html(report: &Report<'_>) -> String {
     let mut page = Page::new(&report.title, &headline(&report.data));
+    report.data.notes.iter().for_each(|note| page.remark(&format!("Note: {note}.")));
     summary(&mut page, report);
     curves(&mut page, report);
     for market in &report.tape.markets {
@@ -105,16 +106,24 @@ fn prices(report: &Report<'_>, market: &Market) -> Vec<(Timestamp, f64)> {
     thin::points(&all, POINTS_MAX).iter().map(|(at, price)| (*at, price.to_f64())).collect()
 }
 
-/// Prices of a tape that has no bars.
+/// Prices of a tape that has no bars: of each stretch of time the first one, and more stretches
+/// than are drawn, so that what is thinned later still has its peaks. All prints of a large tape
+/// would take more memory than the tape.
 fn printed(report: &Report<'_>, market: &Market) -> Vec<(Timestamp, Amount)> {
     let place = report.tape.markets.iter().position(|m| std::ptr::eq(m, market));
-    let price = |e: &crate::recorded::Recorded| match &e.event {
-        domain::MarketEvent::Print(p) if Some(e.instrument) == place => {
-            Some((e.at, market.instrument.price_amount(p.price)))
+    let (from, to) = report.outcome.span;
+    let stretch = ((to - from).0 / (8 * POINTS_MAX as i64)).max(1);
+    let mut points: Vec<(Timestamp, Amount)> = Vec::new();
+    let mut next = from;
+    let events = report.tape.events.play_near(from);
+    for event in events.take_while(|event| event.at <= to) {
+        let MarketEvent::Print(print) = &event.event else { continue };
+        if Some(event.instrument) == place && event.at >= next {
+            points.push((event.at, market.instrument.price_amount(print.price)));
+            next = Timestamp(event.at.0 + stretch);
         }
-        _ => None,
-    };
-    report.tape.events.iter().filter_map(price).collect()
+    }
+    points
 }
 
 fn price(page: &mut Page, report: &Report<'_>, market: &Market) {

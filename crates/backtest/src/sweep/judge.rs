@@ -3,10 +3,10 @@
 use super::{Space, Variant};
 use domain::Amount;
 use ledger::statistics::sharpe::{Confidence, Moments};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a variant is judged by, over daily returns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Score {
     /// Mean over deviation, a year's.

@@ -7,12 +7,14 @@
 
 mod judge;
 mod keep;
+mod order;
 mod page;
 mod sampler;
 mod space;
 
 pub use judge::{Ranked, Ranking, Score, Step};
 pub use keep::{Keeper, KeeperError};
+pub use order::{SamplerName, SweepPlan};
 pub use page::html;
 pub use sampler::Choice;
 pub use space::{Axis, Space, SpaceError};

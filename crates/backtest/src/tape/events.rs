@@ -114,6 +114,11 @@ impl EventChunk {
         columns.map(Column::bytes).sum::<usize>() + others
     }
 
+    /// Does it hold anything but prints and touches?
+    pub(crate) const fn has_others(&self) -> bool {
+        !self.others.is_empty()
+    }
+
     pub(crate) const fn count(&self) -> usize {
         self.kind.count()
     }

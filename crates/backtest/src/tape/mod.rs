@@ -20,7 +20,7 @@ pub use block::{BLOCK_BYTES_MAX, Content, End, Header};
 pub(crate) use events::{EventChunk, Walk};
 pub use folder::{Folder, SEGMENT_BYTES_MAX, segments};
 pub use instrument::assumed_instrument;
-pub use memory::Loaded;
+pub use memory::{Loaded, Packer, Play};
 pub use segment::{Heard, Note, Reader, Said, Segment};
 pub(crate) use segment::{is_segment, unreadable, useless};
 pub use source::{BarFile, TapeFile, open, read_bars};

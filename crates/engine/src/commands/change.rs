@@ -145,7 +145,7 @@ impl Engine {
         let bot = &mut shard.bots[slot];
         // What was shown by another strategy, or with half the money at stake, proves nothing.
         if rewires || is_larger(bot.config(), &config) {
-            bot.training = Box::new(Training::new(now));
+            *bot.training = Training::new(now);
         }
         bot.record.config = config;
         if let (true, Ok(params)) = (rewires, strategy::resolve(&bot.record.config.strategy)) {

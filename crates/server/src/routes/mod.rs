@@ -1,6 +1,5 @@
 //! The routes, one module a subject.
 
-mod backtests;
 mod bot_history;
 mod bots;
 mod events;
@@ -11,6 +10,7 @@ mod money;
 mod not_built;
 mod people;
 mod safety;
+mod studies;
 mod system;
 
 use crate::state::AppState;
@@ -28,6 +28,6 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(people::routes())
         .merge(events::routes())
         .merge(system::routes())
-        .merge(backtests::routes())
+        .merge(studies::routes())
         .merge(not_built::routes())
 }

@@ -33,8 +33,6 @@ not_built! {
     keys_set put "/api/keys/{exchange}" "live trading" ["exchange": String],
     keys_delete delete "/api/keys/{exchange}" "live trading" ["exchange": String],
     keys_test post "/api/keys/{exchange}/test" "live trading" ["exchange": String],
-    sweeps post "/api/sweeps" "sweeping over HTTP",
-    sweep get "/api/sweeps/{id}" "sweeping over HTTP" ["id": String],
     groups get "/api/groups" "grouping",
     notifications get "/api/notifications" "notification",
     notifications_test post "/api/notifications/test" "notification",

@@ -1,10 +1,10 @@
-//! Backtests over HTTP: queued, bounded, one's own, ended with the process.
+//! Backtests and sweeps over HTTP: queued, bounded, one's own, ended with the process.
 
 use crate::common::{Server, problem};
-use domain::AccountId;
+use domain::{AccountId, Timestamp};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use server::{Course, Finding, Research};
+use server::{Course, Finding, Research, StudyKind, StudyRecord};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,11 +19,11 @@ struct Slow {
 }
 
 impl Research for Slow {
-    fn check(&self, plan: &Value) -> Result<(), String> {
+    fn check(&self, _: StudyKind, plan: &Value) -> Result<(), String> {
         if plan["bots"].is_array() { Ok(()) } else { Err("a plan has bots".to_owned()) }
     }
 
-    fn backtest(&self, plan: &Value, course: &Course) -> Result<Finding, String> {
+    fn run(&self, _: StudyKind, plan: &Value, course: &Course) -> Result<Finding, String> {
         let now = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
         while !self.may_end.load(Ordering::SeqCst) {
@@ -47,15 +47,22 @@ async fn started(slow: &Arc<Slow>) -> Server {
 }
 
 async fn until(server: &Server, id: &str, word: &str) -> Value {
+    until_at(server, &format!("/api/backtests/{id}"), word).await
+}
+
+async fn until_at(server: &Server, path: &str, word: &str) -> Value {
     for _ in 0..2_000 {
-        let path = format!("/api/backtests/{id}");
-        let state: Value = server.get(&path, Some(&server.trader)).await.json().await.unwrap();
+        let state = shown(server, path).await;
         if state["state"] == word {
             return state;
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    panic!("{id} never was {word}");
+    panic!("{path} never was {word}");
+}
+
+async fn shown(server: &Server, path: &str) -> Value {
+    server.get(path, Some(&server.trader)).await.json().await.unwrap()
 }
 
 async fn post(server: &Server, name: &str) -> String {
@@ -132,4 +139,80 @@ async fn what_runs_ends_with_the_server() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     panic!("it goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sweeps_are_listed_cancelled_and_apart_from_backtests() {
+    let slow = Arc::new(Slow::default());
+    let server = started(&slow).await;
+    let body = json!({ "plan": {}, "bots": ["good"] });
+    let response = server.post("/api/sweeps", Some(&server.trader), &body).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    let queued: Value = response.json().await.unwrap();
+    let path = format!("/api/sweeps/{}", queued["id"].as_str().unwrap());
+    until_at(&server, &path, "running").await;
+    let list = shown(&server, "/api/sweeps").await;
+    assert_eq!((list["items"].as_array().unwrap().len(), &list["next"]), (1, &Value::Null));
+    assert!(list["items"][0].get("result").is_none());
+    assert_eq!(shown(&server, "/api/backtests").await["items"], json!([]));
+    let other = server.get(&path.replace("sweeps", "backtests"), Some(&server.trader)).await;
+    problem(other, StatusCode::NOT_FOUND, "NOT_FOUND").await;
+    let stranger = server.token("stranger", server::Role::Trader, AccountId(2)).await;
+    for method in [reqwest::Method::GET, reqwest::Method::DELETE] {
+        let response = server.ask(method, &path, Some(&stranger)).send().await.unwrap();
+        problem(response, StatusCode::NOT_FOUND, "NOT_FOUND").await;
+    }
+    let delete = || server.ask(reqwest::Method::DELETE, &path, Some(&server.trader)).send();
+    assert_eq!(delete().await.unwrap().status(), StatusCode::NO_CONTENT);
+    until_at(&server, &path, "cancelled").await;
+    assert_eq!(delete().await.unwrap().status(), StatusCode::NO_CONTENT);
+    problem(server.get(&path, Some(&server.trader)).await, StatusCode::NOT_FOUND, "NOT_FOUND")
+        .await;
+    server.stop().await;
+}
+
+/// What an earlier process kept: one that was done, one that ran, one of another account.
+struct Shelf;
+
+impl Research for Shelf {
+    fn check(&self, _: StudyKind, _: &Value) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn run(&self, _: StudyKind, _: &Value, _: &Course) -> Result<Finding, String> {
+        Err("nothing is run here".to_owned())
+    }
+
+    fn kept(&self) -> Vec<StudyRecord> {
+        let record = |id: &str, account: u32, state: &str| StudyRecord {
+            id: id.to_owned(),
+            account: AccountId(account),
+            kind: StudyKind::Sweep,
+            state: state.to_owned(),
+            error: None,
+            asked_at: Timestamp(1),
+        };
+        vec![record("a", 1, "done"), record("b", 1, "running"), record("c", 2, "done")]
+    }
+
+    fn finding(&self, id: &str) -> Option<Finding> {
+        Some(Finding { result: json!({ "of": id }), page: format!("<p>{id}</p>") })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_process_left_open_is_said_by_the_next_one() {
+    let research: Arc<dyn Research> = Arc::new(Shelf);
+    let server = Server::with_state(move |state| state.research = Some(research)).await;
+    let items = shown(&server, "/api/sweeps").await["items"].clone();
+    assert_eq!(items.as_array().unwrap().len(), 2, "{items:#}");
+    let left = shown(&server, "/api/sweeps/b").await;
+    assert_eq!((&left["state"], &left["result"]), (&json!("failed"), &Value::Null));
+    assert!(left["error"].as_str().unwrap().starts_with("interrupted"), "{left:#}");
+    assert_eq!(shown(&server, "/api/sweeps/a").await["result"], json!({ "of": "a" }));
+    let page = server.get("/api/sweeps/a/report", Some(&server.trader)).await;
+    assert_eq!(page.text().await.unwrap(), "<p>a</p>");
+    let foreign = server.get("/api/sweeps/c", Some(&server.trader)).await;
+    problem(foreign, StatusCode::NOT_FOUND, "NOT_FOUND").await;
+    server.stop().await;
 }

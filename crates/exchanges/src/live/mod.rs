@@ -16,6 +16,8 @@ mod binance_stream;
 mod budget;
 mod client;
 mod config;
+#[cfg(test)]
+mod fixtures;
 mod http;
 mod ids;
 mod kucoin;

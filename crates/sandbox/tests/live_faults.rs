@@ -245,6 +245,51 @@ async fn fill_that_the_stream_missed_is_listed_after_it_stands_again() {
     }
 }
 
+#[tokio::test]
+async fn fill_may_come_before_the_answer_to_its_order() {
+    for exchange in Exchange::ALL {
+        let mut trader = hasty(exchange).await;
+        on_orders(&trader, Fault::Lie { how: Lie::Hang, taken: true });
+        let (key, order) = trader.approve(Wish::market(Side::Buy, "0.01"));
+        let permit = trader.permit(&order);
+        trader.gate.approve();
+        let client = trader.client.clone();
+        let sender = tokio::spawn(async move { client.place(order, permit).await });
+        trader.filled(&key, amount("0.01")).await;
+        let placement = sender.await.unwrap();
+        assert!(matches!(placement, Placement::Unknown { .. }), "{exchange}: {placement:?}");
+        match trader.client.resolve(&key, now()).await {
+            Resolution::Found(state) => assert_eq!(state.status, OrderStatus::Filled),
+            other => panic!("{exchange}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn control_port_takes_lies_and_tells_the_truth() {
+    let mut trader = hasty(Exchange::Binance).await;
+    let control = trader.sandbox.control_url();
+    let http = reqwest::Client::new();
+    let lie = r#"{"exchange":"binance","fault":"lie","how":"html","taken":true,"count":1,
+        "stream":"POST"}"#;
+    let answer = http.post(format!("{control}/faults")).body(lie).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 201);
+    let wish = Wish::limit(Side::Buy, trader.percent_of_bid(90), "0.01");
+    let (key, placement) = trader.place(wish).await;
+    assert!(matches!(placement, Placement::Unknown { .. }));
+    let url = format!("{control}/orders/binance/{}", key.client_id);
+    let truth = http.get(url).send().await.unwrap().text().await.unwrap();
+    let truth: serde_json::Value = serde_json::from_str(&truth).unwrap();
+    assert_eq!(truth["orders"].as_array().unwrap().len(), 1);
+    assert_eq!(truth["orders"][0]["is_open"], true);
+    let deposit = r#"{"key":"one-key","asset":"USDT","amount":"-7.5"}"#;
+    let url = format!("{control}/accounts/binance");
+    let answer = http.post(&url).body(deposit).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 201);
+    let accounts = http.get(&url).send().await.unwrap().text().await.unwrap();
+    assert!(accounts.contains("one-key") && !accounts.contains("one-secret"), "{accounts}");
+}
+
 /// Everything that a log line could show.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

@@ -114,7 +114,7 @@ fn binances_orders_and_trades_are_read() {
     if let Some(body) = fixture("binance_rest_account_commission.json") {
         let rates = venue::rates(exchange, &body, "BTCUSDT").unwrap();
         // Standard, special and tax, each with the worse side.
-        assert_eq!(rates.maker.to_string(), "0.05000182");
+        assert_eq!(rates.maker.to_string(), "0.0500028");
         assert_eq!(rates.discounted_in.unwrap().as_str(), "BNB");
     }
 }

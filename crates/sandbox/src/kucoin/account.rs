@@ -59,11 +59,14 @@ async fn answer(
 ) -> Response {
     let core = &shared.core;
     let call = format!("{method} {}", uri.path());
-    let standing = shared.budget.spend(2);
+    let mut standing = shared.budget.spend(2);
     let spoiled = http::spoil(core, Exchange::Kucoin, &call, "").await;
     let mut response = match spoiled {
         Spoiled::Instead(response) => *response,
-        Spoiled::TooMany(_) => too_many(),
+        Spoiled::TooMany(seconds) => {
+            standing.reset_ms = seconds * 1_000;
+            too_many()
+        }
         Spoiled::No if standing.over => too_many(),
         Spoiled::No => {
             let lie = lie::due(core, Exchange::Kucoin, &call);

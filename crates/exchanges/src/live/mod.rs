@@ -16,8 +16,6 @@ mod binance_stream;
 mod budget;
 mod client;
 mod config;
-#[cfg(test)]
-mod fixtures;
 mod http;
 mod ids;
 mod kucoin;
@@ -30,6 +28,8 @@ mod resolve;
 mod secret;
 mod sign;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod types;
 mod venue;
 

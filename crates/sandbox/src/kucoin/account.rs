@@ -161,8 +161,8 @@ impl Call<'_> {
             ("GET", _, Some(name)) => {
                 let state = core.state();
                 let offset = core.faults.clock_offset(Exchange::Kucoin);
-                let orders = state.desk.accounts[grant.account].orders.values();
-                let found = orders.filter(|o| o.client_id == name).next_back();
+                let mut orders = state.desk.accounts[grant.account].orders.values();
+                let found = orders.rfind(|o| o.client_id == name);
                 let order = found.ok_or_else(|| wrong("400100", "order not exist"))?;
                 Ok(words::order(&state.desk, order, offset))
             }
@@ -269,8 +269,8 @@ impl Call<'_> {
     fn cancel(&self, core: &Core, grant: &Grant, name: &str) -> Answer {
         let late = lie::fills_late(core, Exchange::Kucoin, "");
         core.act(Exchange::Kucoin, |desk, world, at| {
-            let orders = desk.accounts[grant.account].orders.values();
-            let found = orders.filter(|o| o.client_id == name && o.is_open()).next_back();
+            let mut orders = desk.accounts[grant.account].orders.values();
+            let found = orders.rfind(|o| o.client_id == name && o.is_open());
             let Some(id) = found.map(|o| o.id) else { return (Err(missing()), Deeds::default()) };
             match desk.cancel(world, at, grant.account, id, late) {
                 Some(deeds) => (Ok(json!({"clientOid": name})), deeds),

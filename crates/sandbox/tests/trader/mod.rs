@@ -314,17 +314,17 @@ pub(crate) fn effect(fills: &[LiveFill], side: Side, symbol: Symbol) -> [Amount;
         match side {
             Side::Buy => {
                 base += fill.quantity;
-                quote = quote - fill.quote;
+                quote -= fill.quote;
             }
             Side::Sell => {
-                base = base - fill.quantity;
+                base -= fill.quantity;
                 quote += fill.quote;
             }
         }
         for fee in &fill.fees {
             match fee.currency == symbol.base {
-                true => base = base - fee.amount,
-                false => quote = quote - fee.amount,
+                true => base -= fee.amount,
+                false => quote -= fee.amount,
             }
         }
     }

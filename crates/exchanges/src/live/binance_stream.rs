@@ -33,7 +33,7 @@ pub(super) fn open(inner: &Inner) -> Opening {
         url,
         hello: vec![hello.to_string()],
         ping: None,
-        is_ready: false,
+        is_silent: false,
         welcome: Vec::new(),
     }
 }

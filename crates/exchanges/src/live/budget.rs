@@ -59,6 +59,8 @@ pub(super) struct Budgets {
     orders: Vec<Window>,
     data: Window,
     blocked_until: Option<Instant>,
+    /// Data alone waits: the exchange's own count is nearly full.
+    data_blocked_until: Option<Instant>,
 }
 
 impl Budgets {
@@ -78,7 +80,7 @@ impl Budgets {
             // 300 calls a minute for everything, market data included.
             Exchange::Luno => (vec![Window::new(60, false, 60)], Window::new(60, false, 60)),
         };
-        Self { orders, data, blocked_until: None }
+        Self { orders, data, blocked_until: None, data_blocked_until: None }
     }
 
     fn blocked(&mut self, now: Instant) -> Option<Duration> {
@@ -106,7 +108,8 @@ impl Budgets {
         now: Timestamp,
         mono: Instant,
     ) -> Result<(), Duration> {
-        let blocked = self.blocked(mono);
+        self.data_blocked_until = self.data_blocked_until.filter(|until| *until > mono);
+        let blocked = self.blocked(mono).max(self.data_blocked_until.map(|until| until - mono));
         match self.data.wait(weight, now).into_iter().chain(blocked).max() {
             Some(wait) => Err(wait),
             None => {
@@ -119,6 +122,11 @@ impl Budgets {
     /// Cancels wait for nothing but the exchange's own order to wait.
     pub(super) fn take_cancel(&mut self, mono: Instant) -> Result<(), Duration> {
         self.blocked(mono).map_or(Ok(()), Err)
+    }
+
+    /// No questions before this has passed; orders go on.
+    pub(super) fn block_data(&mut self, wait: Duration, mono: Instant) {
+        self.data_blocked_until = Some(mono + wait);
     }
 
     /// Nothing is sent before this has passed.
@@ -182,6 +190,9 @@ mod tests {
         assert_eq!(budgets.take_order(NOW, mono), Err(Duration::from_secs(10)));
         budgets.counted_orders(10, 3, NOW);
         assert_eq!(budgets.take_order(NOW, mono), Ok(()), "filled orders count no more");
+        budgets.block_data(Duration::from_secs(3), mono);
+        assert_eq!(budgets.take_data(1, NOW, mono), Err(Duration::from_secs(3)));
+        assert_eq!(budgets.take_order(NOW, mono), Ok(()), "questions alone wait");
         budgets.block(Duration::from_secs(7), mono);
         assert_eq!(budgets.take_order(NOW, mono), Err(Duration::from_secs(7)));
         assert_eq!(budgets.take_cancel(mono), Err(Duration::from_secs(7)));

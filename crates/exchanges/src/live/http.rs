@@ -293,7 +293,7 @@ impl Http {
         }
     }
 
-    /// Binance counts our orders better than we do.
+    /// The exchanges count better than we do: others use the account, and the address.
     fn count(&self, headers: &HeaderMap) {
         let number = |name: &str| {
             headers.get(name).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u32>().ok())
@@ -303,7 +303,25 @@ impl Http {
                 self.budgets().counted_orders(secs, used, now());
             }
         }
+        if let Some(wait) = nearly_full(&number, now()) {
+            self.budgets().block_data(wait, Instant::now());
+        }
     }
+}
+
+/// The address's weight of a minute on Binance, of which the last twentieth is left to orders.
+const WEIGHT_FULL: u32 = 5_700;
+
+/// How long questions have to wait, as the headers have it.
+fn nearly_full(number: &impl Fn(&str) -> Option<u32>, now: Timestamp) -> Option<Duration> {
+    if number("x-mbx-used-weight-1m").is_some_and(|used| used >= WEIGHT_FULL) {
+        let minute = domain::Span::from_secs(60);
+        let left = now.floor(minute) + minute - now;
+        return Some(Duration::from_nanos(left.0.unsigned_abs()));
+    }
+    let (limit, left) = (number("gw-ratelimit-limit")?, number("gw-ratelimit-remaining")?);
+    let wait = number("gw-ratelimit-reset").filter(|_| left < limit / 20)?;
+    Some(Duration::from_millis(u64::from(wait)))
 }
 
 fn pairs<'a>(params: &'a [(&'static str, String)]) -> impl Iterator<Item = (&'a str, &'a str)> {

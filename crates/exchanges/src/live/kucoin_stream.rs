@@ -55,7 +55,7 @@ pub(super) async fn open(inner: &Inner) -> Result<Opening, String> {
         // Nothing may be said before the welcome.
         hello: Vec::new(),
         ping: Some(r#"{"id":"ping","type":"ping"}"#.to_owned()),
-        is_ready: false,
+        is_silent: false,
         welcome: vec![subscribe("balance", BALANCE), subscribe("orders", ORDERS)],
     })
 }

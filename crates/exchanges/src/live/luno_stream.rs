@@ -22,7 +22,7 @@ pub(super) async fn open(inner: &Inner) -> Result<Opening, String> {
     let key = inner.http.key();
     let url = format!("{}/api/1/userstream", inner.config.stream_url.trim_end_matches('/'));
     let hello = vec![codec::luno::credentials(key.key(), key.secret())];
-    Ok(Opening { url, hello, ping: None, is_ready: true, welcome: Vec::new() })
+    Ok(Opening { url, hello, ping: None, is_silent: true, welcome: Vec::new() })
 }
 
 #[derive(Deserialize)]

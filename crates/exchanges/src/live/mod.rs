@@ -28,6 +28,8 @@ mod resolve;
 mod secret;
 mod sign;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod types;
 mod venue;
 

@@ -46,8 +46,9 @@ pub(super) struct Opening {
     pub(super) welcome: Vec<String>,
     /// KuCoin's pings are texts; elsewhere the protocol's own are sent.
     pub(super) ping: Option<String>,
-    /// The subscription stands without a word of the exchange (Luno).
-    pub(super) is_ready: bool,
+    /// The exchange says nothing when the subscription stands (Luno): it is believed after a while
+    /// without an objection.
+    pub(super) is_silent: bool,
 }
 
 /// Trade ids remembered: far more than can be on their way twice.
@@ -111,6 +112,12 @@ async fn run(inner: Arc<Inner>, sink: mpsc::Sender<LiveEvent>) {
     }
 }
 
+/// Deadlines are looked at this often.
+const WATCH_EVERY: Duration = Duration::from_millis(250);
+
+/// A key that is not accepted is objected to within a round trip; this is several.
+const OBJECTION_WITHIN: Duration = Duration::from_secs(1);
+
 /// One connection. `Ok` when nobody listens any more.
 async fn session(
     inner: &Inner,
@@ -134,15 +141,9 @@ async fn session(
     }
     let opened_at = Instant::now();
     let (mut alive_at, mut is_ready) = (opened_at, false);
-    if opening.is_ready {
-        is_ready = true;
-        if !up(sink, was_up).await {
-            return Ok(());
-        }
-    }
     let mut ping = tokio::time::interval(timings.ping_every);
     ping.tick().await;
-    let mut watch = tokio::time::interval(timings.ping_every.min(Duration::from_secs(1)));
+    let mut watch = tokio::time::interval(WATCH_EVERY);
     loop {
         tokio::select! {
             frame = socket.next() => {
@@ -183,6 +184,12 @@ async fn session(
             _ = watch.tick() => {
                 if alive_at.elapsed() > timings.silence {
                     return Err("silent".into());
+                }
+                if opening.is_silent && !is_ready && opened_at.elapsed() > OBJECTION_WITHIN {
+                    is_ready = true;
+                    if !up(sink, was_up).await {
+                        return Ok(());
+                    }
                 }
                 if !is_ready && opened_at.elapsed() > timings.subscribe_timeout {
                     return Err("subscription not acknowledged".into());

@@ -59,11 +59,14 @@ async fn answer(
 ) -> Response {
     let core = &shared.core;
     let call = format!("{method} {}", uri.path());
-    let standing = shared.budget.spend(2);
+    let mut standing = shared.budget.spend(2);
     let spoiled = http::spoil(core, Exchange::Kucoin, &call, "").await;
     let mut response = match spoiled {
         Spoiled::Instead(response) => *response,
-        Spoiled::TooMany(_) => too_many(),
+        Spoiled::TooMany(seconds) => {
+            standing.reset_ms = seconds * 1_000;
+            too_many()
+        }
         Spoiled::No if standing.over => too_many(),
         Spoiled::No => {
             let lie = lie::due(core, Exchange::Kucoin, &call);
@@ -158,8 +161,8 @@ impl Call<'_> {
             ("GET", _, Some(name)) => {
                 let state = core.state();
                 let offset = core.faults.clock_offset(Exchange::Kucoin);
-                let orders = state.desk.accounts[grant.account].orders.values();
-                let found = orders.filter(|o| o.client_id == name).next_back();
+                let mut orders = state.desk.accounts[grant.account].orders.values();
+                let found = orders.rfind(|o| o.client_id == name);
                 let order = found.ok_or_else(|| wrong("400100", "order not exist"))?;
                 Ok(words::order(&state.desk, order, offset))
             }
@@ -266,8 +269,8 @@ impl Call<'_> {
     fn cancel(&self, core: &Core, grant: &Grant, name: &str) -> Answer {
         let late = lie::fills_late(core, Exchange::Kucoin, "");
         core.act(Exchange::Kucoin, |desk, world, at| {
-            let orders = desk.accounts[grant.account].orders.values();
-            let found = orders.filter(|o| o.client_id == name && o.is_open()).next_back();
+            let mut orders = desk.accounts[grant.account].orders.values();
+            let found = orders.rfind(|o| o.client_id == name && o.is_open());
             let Some(id) = found.map(|o| o.id) else { return (Err(missing()), Deeds::default()) };
             match desk.cancel(world, at, grant.account, id, late) {
                 Some(deeds) => (Ok(json!({"clientOid": name})), deeds),

@@ -324,3 +324,136 @@ impl Desk {
         self.accounts[account].purse.get(asset)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::catalogue::{self, ASSETS};
+    use proptest::prelude::*;
+
+    const NOW: i64 = 1_700_000_000_000_000_000;
+
+    fn world(exchange: Exchange) -> World {
+        let mut specs = catalogue::all();
+        specs.retain(|s| s.exchange == exchange && s.symbol.base.as_str() == "BTC");
+        specs.truncate(1);
+        World::new(3, specs, &ASSETS.map(|(_, usd)| usd), NOW, 0)
+    }
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Place { account: usize, buys: bool, offset: i64, lots: i64, how: u8, later: bool },
+        Cancel { account: usize, pick: usize, late: bool },
+        Wait,
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        let place = (0..2usize, any::<bool>(), -40..40i64, 1..3_000i64, 0..5u8, 0..10u8);
+        prop_oneof![
+            6 => place.prop_map(|(account, buys, offset, lots, how, luck)| Act::Place {
+                account, buys, offset, lots, how, later: luck == 0
+            }),
+            3 => (0..2usize, any::<usize>(), any::<bool>())
+                .prop_map(|(account, pick, late)| Act::Cancel { account, pick, late }),
+            1 => Just(Act::Wait),
+        ]
+    }
+
+    /// The naive model: the start, and what each fill says of itself.
+    fn expected(account: &Account, specs: &[Spec], asset: &str) -> Amount {
+        let start = account.spec.balances.iter().filter(|(a, _)| a == asset).map(|(_, v)| *v);
+        let mut sum: Amount = start.sum();
+        for fill in &account.fills {
+            let spec = &specs[fill.market];
+            let (base, quote) = funds::changes(spec, fill);
+            if spec.base == asset {
+                sum += base;
+            }
+            if spec.quote == asset {
+                sum += quote;
+            }
+        }
+        sum
+    }
+
+    fn run(exchange: Exchange, acts: Vec<Act>) {
+        let specs = ["one", "two"].map(|name| AccountSpec::demo(exchange, name));
+        let mut world = world(exchange);
+        let mut desk = Desk::new(&specs, &world);
+        let mut at = NOW;
+        for (n, act) in acts.into_iter().enumerate() {
+            match act {
+                Act::Place { account, buys, offset, lots, how, later } => {
+                    let side = if buys { Side::Buy } else { Side::Sell };
+                    let touch = world.markets()[0].book.best(side).unwrap_or(1);
+                    let standings =
+                        [Standing::Gtc, Standing::Ioc, Standing::Fok, Standing::PostOnly];
+                    let standing = standings.get(usize::from(how)).copied();
+                    let asked = Asked {
+                        market: 0,
+                        client_id: format!("n{n}"),
+                        side,
+                        kind: standing.map_or(Kind::Market, |_| Kind::Limit(touch + offset)),
+                        quantity: lots * desk.specs[0].min_quantity,
+                        standing: standing.unwrap_or(Standing::Ioc),
+                        reject_later: later,
+                    };
+                    // A refusal is an answer as well: it must change nothing.
+                    let _ = desk.place(&mut world, at, account, asked);
+                }
+                Act::Cancel { account, pick, late } => {
+                    let orders = &desk.accounts[account].orders;
+                    let open: Vec<u64> =
+                        orders.values().filter(|o| o.is_open()).map(|o| o.id).collect();
+                    if !open.is_empty() {
+                        let id = open[pick % open.len()];
+                        assert!(desk.cancel(&mut world, at, account, id, late).is_some());
+                    }
+                }
+                Act::Wait => {
+                    at += 200_000_000;
+                    let mut deeds = Deeds::default();
+                    world.advance(at, &mut |index, _, change| {
+                        for print in &change.prints {
+                            desk.passive(index, print, &mut deeds);
+                        }
+                    });
+                }
+            }
+            check(&desk, &world);
+        }
+    }
+
+    fn check(desk: &Desk, world: &World) {
+        for account in &desk.accounts {
+            let open: Vec<&Order> = account.orders.values().filter(|o| o.is_open()).collect();
+            for (asset, funds) in account.purse.all() {
+                assert!(!funds.held.is_negative(), "{asset} {funds:?}");
+                assert_eq!(funds.free + funds.held, expected(account, &desk.specs, asset));
+                let is_spent = |o: &&&Order| {
+                    let spec = &desk.specs[o.market];
+                    asset == if o.side == Side::Buy { &spec.quote } else { &spec.base }
+                };
+                let bound: Amount = open.iter().filter(is_spent).map(|o| o.held).sum();
+                assert_eq!(bound, funds.held, "{asset}: what is held is what open orders hold");
+            }
+            for order in &open {
+                let market = &world.markets()[order.market];
+                assert!(market.book.contains(order.id), "open orders rest in the book");
+                let fills = account.fills.iter().filter(|f| f.order == order.id);
+                assert_eq!(fills.map(|f| f.quantity).sum::<i64>(), order.filled);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn balances_are_the_start_and_the_fills_and_holds_are_the_open_orders(
+            which in 0..3usize,
+            acts in proptest::collection::vec(act(), 1..60),
+        ) {
+            run(Exchange::ALL[which], acts);
+        }
+    }
+}

@@ -99,14 +99,14 @@ impl Purse {
         if funds.free < amount {
             return false;
         }
-        funds.free = funds.free - amount;
+        funds.free -= amount;
         funds.held += amount;
         true
     }
 
     pub(crate) fn release(&mut self, asset: &str, amount: Amount) {
         let funds = self.entry(asset);
-        funds.held = funds.held - amount;
+        funds.held -= amount;
         funds.free += amount;
     }
 
@@ -139,17 +139,17 @@ impl Purse {
                 // A market order still binds everything: it pays from that.
                 if order.price.is_none() {
                     let funds = self.entry(&spec.quote);
-                    funds.held = funds.held - paid;
-                    order.held = order.held - paid;
+                    funds.held -= paid;
+                    order.held -= paid;
                 } else {
                     let funds = self.entry(&spec.quote);
-                    funds.free = funds.free - paid;
+                    funds.free -= paid;
                 }
                 self.entry(&spec.base).free += if in_base { lots - fee } else { lots };
             }
             Side::Sell => {
                 let funds = self.entry(&spec.base);
-                funds.free = funds.free - lots;
+                funds.free -= lots;
                 self.entry(&spec.quote).free += cost - fee;
             }
         }

@@ -3,9 +3,11 @@
 use crate::config::{Config, FLAG_NAMES};
 use crate::core_loop::{Catalogue, CoreLoop, Pulse, Queues, SAYINGS_MAX, now, speak};
 use crate::feeds::{Feeds, FeedsStatus};
+use crate::operator::Kit;
 use crate::recording::Recording;
 use crate::signals::Signals;
 use crate::supervise::Supervisor;
+use crate::systemd::{Manager, inherited_listener};
 use crate::watched::Watched;
 use domain::Actor;
 use engine::{Engine, EngineConfig, Input, InputKind, Switches};
@@ -67,6 +69,7 @@ pub struct Running {
     pub catalogue: Catalogue,
     /// The code for the first owner, while there is none.
     pub setup_code: Option<String>,
+    manager: Arc<Manager>,
     store: Store,
     data_dir: PathBuf,
     stop: watch::Sender<bool>,
@@ -91,10 +94,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let known = engine.fleet();
     tracing::info!(bots = known.bots, database = %path.display(), "store opened");
 
-    let listener = TcpListener::bind(config.server.listen).await.map_err(|e| {
-        let asked = config.server.listen;
-        failed("server", format!("{asked}: {e}; choose another with --listen"))
-    })?;
+    let listener = listen(config).await?;
     let address = listener.local_addr().map_err(|e| failed("server", e))?;
 
     let (requests_tx, requests) = mpsc::channel::<CoreRequest>(REQUESTS_MAX);
@@ -145,6 +145,8 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     // Held in memory only: whoever may read our directory is let in while we run.
     let token = server::new_token();
     state.local_token = Some(server::token_digest(&token));
+    let kit = Kit::new(config, &mut state)?;
+    let manager = Arc::new(Manager::of_process());
     let supervisor = Supervisor {
         core: core.clone(),
         store: store.clone(),
@@ -152,7 +154,10 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         pulse,
         health: state.health.clone(),
         is_bodyguard_on,
+        parts: kit.parts.clone(),
+        manager: manager.clone(),
     };
+    kit.spawn(&mut tasks, &stopped);
     let supervisor_stop = stopped.clone();
     tasks.spawn(async move {
         supervisor.run(supervisor_stop).await;
@@ -168,8 +173,20 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     });
     let setup_code = announce(&store, &config.data_dir, address, &token).await?;
     tracing::info!(%address, "listening");
+    manager.ready(&format!("listening at {address}"));
     let data_dir = config.data_dir.clone();
-    Ok(Running { address, core, catalogue, setup_code, store, data_dir, stop, engine_end, tasks })
+    Ok(Running {
+        address,
+        core,
+        catalogue,
+        setup_code,
+        manager,
+        store,
+        data_dir,
+        stop,
+        engine_end,
+        tasks,
+    })
 }
 
 impl Running {
@@ -195,6 +212,7 @@ impl Running {
 
     async fn conclude(self, ended: Option<EngineEnd>) -> Result<(), RunError> {
         tracing::info!("ending");
+        self.manager.stopping();
         let is_signal = ended.is_none();
         let result = self.end(ended).await;
         if is_signal {
@@ -264,6 +282,18 @@ async fn open(path: &Path) -> Result<(Store, storage::Loaded), StoreError> {
         }
     }
     Store::open(path, StoreOptions::default())
+}
+
+/// The port that the service manager holds for us, or one of our own.
+async fn listen(config: &Config) -> Result<TcpListener, RunError> {
+    let inherited = inherited_listener().map_err(|e| failed("server", e))?;
+    if let Some(listener) = inherited {
+        return TcpListener::from_std(listener).map_err(|e| failed("server", e));
+    }
+    let asked = config.server.listen;
+    TcpListener::bind(asked)
+        .await
+        .map_err(|e| failed("server", format!("{asked}: {e}; choose another with --listen")))
 }
 
 fn spawn_engine(

@@ -35,7 +35,8 @@ named! {
     EmergencyStop, Performance, Market, OrderBook, Bar, StrategySchema, Policy, PolicyVersion,
     Bodyguard, System, Disk, Event, EventPage, Done, Decimal, Timeframe, RiskMode, Sizing,
     StopChoice, Problem, Exchange, Mode, Level, Role, Posting, PostingPage, BotDecisions,
-    BacktestPlan, BacktestQueued, BacktestState,
+    BacktestPlan, BacktestQueued, BacktestState, ExchangeKey, Rotated, Backups, BackupFile,
+    Notifications, ChannelTried,
 }
 
 /// All shapes as `components.schemas`.

@@ -50,7 +50,7 @@ if [ -n "$root" ]; then
     exit 0
 fi
 id amarktai >/dev/null 2>&1 || \
-    useradd --system --home-dir /var/lib/amarktai --shell /usr/sbin/nologin amarktai
+    useradd --system --user-group --home-dir /var/lib/amarktai --shell /usr/sbin/nologin amarktai
 install -d -o amarktai -g amarktai -m 0700 /var/lib/amarktai
 chgrp amarktai /etc/amarktai/amarktai.env
 systemctl daemon-reload

@@ -4,15 +4,21 @@
 // Helpers of tests are tests: what is not there fails them.
 #![allow(clippy::unwrap_used)]
 
+mod checklist;
 mod demo;
+mod deploy;
 mod exits;
 mod faults;
 mod flags;
 mod harness;
 mod kill;
 mod market;
+mod nginx;
+mod operator;
 mod realtime;
+mod service;
 mod start_and_end;
 mod tape;
+mod update;
 mod watched;
 mod witness;

@@ -24,7 +24,7 @@ const CONFFILES: &str = "/etc/amarktai/amarktai.toml\n/etc/amarktai/amarktai.env
 
 /// Makes both; `binary` instead of a release build, which tests use.
 pub(crate) fn dist(root: &Path, binary: Option<&Path>) -> Vec<String> {
-    match make(root, binary) {
+    match make(root, binary, &root.join("target/dist")) {
         Ok(files) => {
             files.iter().for_each(|file| println!("  {}", file.display()));
             Vec::new()
@@ -33,19 +33,18 @@ pub(crate) fn dist(root: &Path, binary: Option<&Path>) -> Vec<String> {
     }
 }
 
-fn make(root: &Path, binary: Option<&Path>) -> Result<Vec<PathBuf>, String> {
+fn make(root: &Path, binary: Option<&Path>, out: &Path) -> Result<Vec<PathBuf>, String> {
     let binary = match binary {
         Some(binary) => binary.to_owned(),
         None => release(root)?,
     };
     let version = version(root)?;
-    let out = root.join("target/dist");
     let work = out.join("work");
     let _ = fs::remove_dir_all(&work);
     fs::create_dir_all(&work).map_err(|e| e.to_string())?;
-    let tarball = tarball(root, &binary, &version, &work, &out)?;
+    let tarball = tarball(root, &binary, &version, &work, out)?;
     let sum = sum(&tarball)?;
-    let package = package(root, &binary, &version, &work, &out)?;
+    let package = package(root, &binary, &version, &work, out)?;
     fs::remove_dir_all(&work).map_err(|e| e.to_string())?;
     Ok(vec![tarball, sum, package])
 }
@@ -184,4 +183,39 @@ fn run(command: &mut Command) -> Result<(), String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let status = command.status().map_err(|e| format!("{name}: {e}"))?;
     status.success().then_some(()).ok_or_else(|| format!("{name} ended with {status}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_binary_makes_the_same_bytes_and_dpkg_reads_them() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let has = |program: &str| {
+            Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok()
+        };
+        if !["tar", "ar", "dpkg-deb", "sha256sum"].iter().all(|program| has(program)) {
+            println!("SKIPPED: tar, ar, dpkg-deb or sha256sum is not installed");
+            return;
+        }
+        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let made = dirs.each_ref().map(|dir| make(root, Some(Path::new("/bin/true")), dir.path()));
+        let [one, two] = made.map(Result::unwrap);
+        for (one, two) in one.iter().zip(&two) {
+            assert!(fs::read(one).unwrap() == fs::read(two).unwrap(), "{}", one.display());
+        }
+        let listed = Command::new("dpkg-deb").arg("-c").arg(&one[2]).output().unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        for file in [
+            "./usr/bin/amarktai",
+            "./usr/lib/systemd/system/amarktai-api.socket",
+            "./etc/amarktai/amarktai.env",
+        ] {
+            assert!(listed.contains(file), "{listed}");
+        }
+        let mut check = Command::new("sha256sum");
+        let check = check.current_dir(dirs[0].path()).arg("-c").arg(&one[1]).output().unwrap();
+        assert!(check.status.success());
+    }
 }

@@ -33,6 +33,9 @@ const MARKETS_MAX: usize = 16_384;
 const WANTS_MAX: usize = 16;
 /// An orderly end takes no longer than this.
 const END_TIME: Duration = Duration::from_secs(5);
+/// The server takes its leave first, while the engine still answers: what had been asked before is
+/// not refused. A little more than the server's own drain.
+const LEAVE_TIME: Duration = Duration::from_millis(300);
 /// An engine's stack: JSON of deep state is read on it.
 const ENGINE_STACK_BYTES: usize = 8 << 20;
 
@@ -72,6 +75,7 @@ pub struct Running {
     manager: Arc<Manager>,
     store: Store,
     data_dir: PathBuf,
+    leave: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     engine_end: tokio::sync::oneshot::Receiver<Result<(), String>>,
     tasks: tokio::task::JoinSet<&'static str>,
@@ -163,7 +167,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         supervisor.run(supervisor_stop).await;
         "supervisor"
     });
-    let mut server_stop = stopped.clone();
+    let (leave, mut server_stop) = watch::channel(false);
     tasks.spawn(async move {
         let shutdown = async move { crate::feeds::stopped(&mut server_stop).await };
         if let Err(error) = server::serve(listener, state, shutdown).await {
@@ -183,6 +187,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         manager,
         store,
         data_dir,
+        leave,
         stop,
         engine_end,
         tasks,
@@ -223,7 +228,9 @@ impl Running {
 
     /// Ends everything in order: no new requests, no new data, what is known is written.
     async fn end(self, ended: Option<EngineEnd>) -> Result<(), RunError> {
-        let Self { core, store, data_dir, stop, engine_end, mut tasks, .. } = self;
+        let Self { core, store, data_dir, leave, stop, engine_end, mut tasks, .. } = self;
+        leave.send_replace(true);
+        tokio::time::sleep(LEAVE_TIME).await;
         stop.send_replace(true);
         drop(core);
         let engine = async {

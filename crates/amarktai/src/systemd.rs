@@ -6,25 +6,17 @@
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::time::Duration;
 
 /// The way to the service manager.
 #[derive(Debug)]
 pub struct Manager {
     socket: Option<(UnixDatagram, SocketAddr)>,
-    watchdog: Option<Duration>,
 }
 
 impl Manager {
     /// As this process' environment says.
     pub fn of_process() -> Self {
-        let variable = |name| std::env::var(name).ok();
-        let watchdog = variable("WATCHDOG_USEC").and_then(|text| text.parse().ok());
-        // Meant for another process where it names one.
-        let pid = variable("WATCHDOG_PID").and_then(|text| text.parse().ok());
-        let is_ours = pid.is_none_or(|pid: u32| pid == std::process::id());
-        let watchdog = watchdog.filter(|_| is_ours).map(Duration::from_micros);
-        Self { watchdog, ..Self::at(variable("NOTIFY_SOCKET").as_deref()) }
+        Self::at(std::env::var("NOTIFY_SOCKET").ok().as_deref())
     }
 
     /// At this address: a path, or a name after `@`.
@@ -34,12 +26,7 @@ impl Manager {
             None => SocketAddr::from_pathname(address).ok(),
         });
         let socket = address.and_then(|address| Some((UnixDatagram::unbound().ok()?, address)));
-        Self { socket, watchdog: None }
-    }
-
-    /// Does it want to hear that the core advances?
-    pub const fn has_watchdog(&self) -> bool {
-        self.watchdog.is_some()
+        Self { socket }
     }
 
     /// The server listens and the store is recovered.

@@ -20,6 +20,13 @@ fn script(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// Nothing of the tester's environment reaches the program.
+fn bare(path: &Path) -> Command {
+    let mut command = Command::new(path);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    command
+}
+
 impl<'p> Service<'p> {
     fn new(place: &'p Place) -> Self {
         let dir = place.dir.path();
@@ -46,7 +53,7 @@ impl<'p> Service<'p> {
 
     fn run(&self, name: &str) {
         let path = self.place.dir.path().join(name);
-        assert!(Command::new(path).status().unwrap().success());
+        assert!(bare(&path).status().unwrap().success());
     }
 
     async fn is_up(&self) {
@@ -59,7 +66,8 @@ impl<'p> Service<'p> {
     }
 
     fn update(&self, file: &Path) -> (Option<i32>, String) {
-        let mut command = self.place.command("update");
+        let mut command = crate::harness::command(self.place.dir.path());
+        command.args(["update", "--config", "e2e.toml", "--data-dir"]).arg(self.place.data());
         let at = |name: &str| self.place.dir.path().join(name).display().to_string();
         command.arg(file).arg("--binary").arg(&self.installed);
         command.args(["--restart", &at("restart"), "--stop", &at("stop")]);
@@ -72,7 +80,7 @@ impl<'p> Service<'p> {
 
 impl Drop for Service<'_> {
     fn drop(&mut self) {
-        let _ = Command::new(self.place.dir.path().join("stop")).status();
+        let _ = bare(&self.place.dir.path().join("stop")).status();
     }
 }
 

@@ -79,7 +79,7 @@ impl Pool {
     fn first_in(&mut self, quantity: Amount) -> Option<Amount> {
         let (mut left, mut cost) = (quantity, Some(Amount::ZERO));
         while left.is_positive() {
-            let Some(lot) = self.lots.front_mut() else { return None };
+            let lot = self.lots.front_mut()?;
             if lot.quantity <= left {
                 cost = cost.zip(lot.cost).map(|(a, b)| a + b);
                 left -= lot.quantity;

@@ -97,3 +97,32 @@ fn word(
         at,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_with_trades_is_one_letter_and_a_day_without_is_none() {
+        let told = |sums| word(AccountId(1), "main", "2026-11-23", Timestamp(0), &sums);
+        assert_eq!(told(BTreeMap::new()), None);
+        let amount = |text: &str| text.parse::<Amount>().expect("a figure");
+        let sum = |trades, profit, fees| Sum {
+            trades,
+            wins: 1,
+            profit: amount(profit),
+            fees: amount(fees),
+        };
+        let currency = |code: &str| code.parse::<Currency>().expect("a code");
+        let sums = BTreeMap::from([
+            (currency("USDT"), sum(3, "-1.5", "0.25")),
+            (currency("ZAR"), sum(1, "20", "2")),
+        ]);
+        let told = told(sums).expect("there were trades");
+        assert_eq!(told.title, "Paper trades of main up to 2026-11-23: 4");
+        assert_eq!(
+            told.body,
+            "-1.5 USDT net of 0.25 fees, 1 of 3 won\n20 ZAR net of 2 fees, 1 of 1 won"
+        );
+    }
+}

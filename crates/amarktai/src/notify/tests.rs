@@ -372,3 +372,25 @@ async fn telegram_answers_the_one_chat_and_stops_only_with_the_code() {
     assert!(offsets.is_sorted() && offsets.contains(&8), "{offsets:?}");
     answering.abort();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_heartbeat_beats_outward_once_the_product_is_ready() {
+    let (web, log) = http(|_| (200, json!({}))).await;
+    let place = Place::new().await;
+    let notices = place.notices(&[("HEARTBEAT_URL", &format!("{web}/hook-path"))]);
+    let beating = {
+        let notices = notices.clone();
+        tokio::spawn(async move { heartbeat::beat(&notices).await })
+    };
+    assert!(log.lock().unwrap().is_empty(), "nothing is ready yet");
+    notices.health.store(Arc::new(HealthReport { is_ready: true, ..HealthReport::default() }));
+    for _ in 0..2_000 {
+        if notices.parts.all().contains_key("heartbeat") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(notices.parts.all()["heartbeat"].status, Status::Healthy);
+    assert_eq!(log.lock().unwrap()[0].path, "/hook-path");
+    beating.abort();
+}

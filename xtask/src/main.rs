@@ -1,7 +1,8 @@
-//! `cargo xtask test | lint | rules | arrows | http | docs`: the one place that knows how the
+//! `cargo xtask test | lint | rules | arrows | http | docs | dist`: the one place that knows how the
 //! workspace is checked. The continuous integration calls `test` and nothing else.
 
 mod arrows;
+mod dist;
 mod flags;
 mod http;
 mod rules;
@@ -18,7 +19,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   rules   what is read from the tree alone, in a second
   arrows  which room may use which, read from the manifests
   http    the demo's HTTP against its own description, by schemathesis
-  docs    write the tables of docs/ anew";
+  docs    write the tables of docs/ anew
+  dist    a tarball with checksum and a .deb in target/dist; `--binary FILE` instead of a build";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,6 +36,10 @@ fn main() -> ExitCode {
         ["arrows"] => report.check("arrows", arrows::check(&root)),
         ["http"] => steps::http(&root, &mut report),
         ["docs"] => steps::docs(&root, &mut report),
+        ["dist"] => report.check("dist", dist::dist(&root, None)),
+        ["dist", "--binary", file] => {
+            report.check("dist", dist::dist(&root, Some(Path::new(file))));
+        }
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

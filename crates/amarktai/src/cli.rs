@@ -4,6 +4,7 @@
 
 mod client;
 mod data;
+mod operator;
 mod research;
 
 pub use client::{
@@ -12,6 +13,9 @@ pub use client::{
     WalletVerb,
 };
 pub use data::{Data, DataVerb, Export, ExportFormat, ExportRows, Fetch, Import, Record, Replay};
+pub use operator::{
+    Backup, Books, BooksFormat, BooksOut, BooksVerb, Check, Keys, KeysVerb, Restore, Update, Verify,
+};
 pub use research::{Backtest, Judged, Sampling, Study, Sweep};
 
 use crate::config::Overrides;
@@ -84,11 +88,7 @@ pub enum Command {
     /// The local exchange servers alone
     Sandbox(Sandbox),
     /// Self-test and checklist: exit 0 ok, 1 not ready, 2 could not tell
-    Check {
-        /// Answer in JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Check(Check),
     /// Run bots over recorded data; --config FILE names several bots
     Backtest(Box<Backtest>),
     /// Run many variants of one bot over recorded data
@@ -113,12 +113,19 @@ pub enum Command {
     Tokens(Tokens),
     /// Stop all new positions now, and cancel open orders
     EmergencyStop(Stop),
-    /// Check the ledger: debits equal credits, and every figure follows from it
-    Verify {
-        /// Answer in JSON
-        #[arg(long)]
-        json: bool,
-    },
+    /// Check the ledger and the event log, of the store or of a backup: debits equal credits, and
+    /// every figure follows from them
+    Verify(Verify),
+    /// Copy the store while everything goes on, and prove the copy
+    Backup(Backup),
+    /// Put a backup in the store's place; what was there is kept
+    Restore(Restore),
+    /// Exchange keys: stored sealed, never shown again
+    Keys(Keys),
+    /// Trades and tax figures as CSV or JSON
+    Export(Books),
+    /// Back up, swap the binary, migrate, check health; back to the old one on failure
+    Update(Update),
     /// Recorded data: download, take in, hand out, look at
     Data(Data),
     /// Record what the feeds deliver, until told to end; goes on in a folder that is there
@@ -230,6 +237,18 @@ mod tests {
             "sandbox --fault luno:drop=10% --control-port 9104",
             "sandbox --tape btc.jsonl.gz --loop",
             "check --json",
+            "check --live",
+            "backup --to a.db --json",
+            "restore a.db",
+            "verify a.db --json",
+            "keys",
+            "keys set luno --attest-no-withdrawal --ip 10.0.0.1",
+            "keys test binance --json",
+            "keys delete kucoin",
+            "keys rotate-master",
+            "export trades --from 2026-01-01 --paper --format json",
+            "export tax --year 2027 --out tax.csv",
+            "update amarktai.tar.gz --binary /usr/bin/amarktai --ready-within 30",
             "backtest --strategy ema_cross --params {\"fast\":5} --exchange binance --symbol BTC/USDT \
              --timeframe 1h --capital 5000 --sizing {\"fixed_quote\":\"500\"} --exits {} \
              --fee-maker 0.001 --fee-taker 0.001 --data a.csv b.csv.gz --from 2024-01-01 \
@@ -291,6 +310,11 @@ mod tests {
             "wallet deposit --exchange luno --currency ZAR --amount -5",
             "wallet deposit --exchange kraken --currency ZAR --amount 5",
             "sandbox --loop",
+            "keys set kraken",
+            "keys set luno --ip 10.0.0.1",
+            "export tax",
+            "restore",
+            "update",
             "sandbox --speed 0",
             "data",
             "data import --exchange binance --symbol BTC/USDT",

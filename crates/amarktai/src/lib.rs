@@ -3,20 +3,28 @@
 //! Nothing depends on this crate. It is a library beside its `main` only so that its parts can be
 //! tested and documented like those of every other room; it knows all rooms and none knows it.
 
+pub mod backups;
+mod books;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod core_loop;
 mod data;
 pub mod demo;
+pub mod disk;
 mod emergency;
 pub mod feeds;
 pub mod fidelity;
 pub mod logging;
+pub mod notify;
 pub mod offline;
+mod operator;
+pub mod parts;
 mod recording;
 pub mod research;
 pub mod run;
 pub mod signals;
 pub mod supervise;
+pub mod systemd;
+pub mod vault;
 pub mod watched;

@@ -4,13 +4,16 @@
 //! So there is one way to do a thing, not two: what a verb asks for is the same route, checked
 //! and committed in the same way, with and without `run`. No feed is connected meanwhile.
 
+use crate::backups::Keeper;
 use crate::config::Config;
+use crate::vault::Vault;
 use domain::Timestamp;
 use engine::{
     CommandError, Engine, EngineConfig, Envelope, Input, InputKind, Output, Reply, RestoreError,
 };
 use server::{AppState, Core, CoreRequest, ServerConfig, new_token, token_digest};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use storage::{Batch, Store, StoreError, StoreOptions};
 use tokio::net::TcpListener;
@@ -59,6 +62,8 @@ impl Offline {
         let settings = server_config(config, address);
         let mut state = AppState::new(Core::new(sender), store.clone(), settings);
         state.local_token = Some(token_digest(&token));
+        state.vault = Some(Arc::new(Vault::new(config, None)));
+        state.backups = Some(Keeper::new(config, store.reader(), Arc::default()));
         let written = store.clone();
         let drive = move || drive(engine, &written, requests);
         std::thread::Builder::new().name("offline".into()).spawn(drive)?;
@@ -109,7 +114,7 @@ fn server_config(config: &Config, listen: SocketAddr) -> ServerConfig {
 
 /// The engine's turn: each command is committed before it is answered, so a question never sees
 /// what a crash could take back.
-fn drive(mut engine: Engine, store: &Store, mut requests: mpsc::Receiver<CoreRequest>) {
+pub(crate) fn drive(mut engine: Engine, store: &Store, mut requests: mpsc::Receiver<CoreRequest>) {
     let mut id = 0;
     while let Some(request) = requests.blocking_recv() {
         match request {

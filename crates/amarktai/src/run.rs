@@ -4,9 +4,11 @@ use crate::config::{Config, FLAG_NAMES};
 use crate::core_loop::{Catalogue, CoreLoop, Pulse, Queues, SAYINGS_MAX, now, speak};
 use crate::emergency::Emergency;
 use crate::feeds::{Feeds, FeedsStatus};
+use crate::operator::Kit;
 use crate::recording::Recording;
 use crate::signals::{Asked, Signals};
 use crate::supervise::Supervisor;
+use crate::systemd::{Manager, inherited_listener};
 use crate::watched::Watched;
 use domain::Actor;
 use engine::{Engine, EngineConfig, Input, InputKind, Switches};
@@ -32,6 +34,9 @@ const MARKETS_MAX: usize = 16_384;
 const WANTS_MAX: usize = 16;
 /// An orderly end takes no longer than this.
 const END_TIME: Duration = Duration::from_secs(5);
+/// The server takes its leave first, while the engine still answers: what had been asked before is
+/// not refused. A little more than the server's own drain.
+const LEAVE_TIME: Duration = Duration::from_millis(300);
 /// An engine's stack: JSON of deep state is read on it.
 const ENGINE_STACK_BYTES: usize = 8 << 20;
 
@@ -69,8 +74,10 @@ pub struct Running {
     /// The code for the first owner, while there is none.
     pub setup_code: Option<String>,
     emergency: Arc<Emergency>,
+    manager: Arc<Manager>,
     store: Store,
     data_dir: PathBuf,
+    leave: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     engine_end: tokio::sync::oneshot::Receiver<Result<(), String>>,
     tasks: tokio::task::JoinSet<&'static str>,
@@ -93,10 +100,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let known = engine.fleet();
     tracing::info!(bots = known.bots, database = %path.display(), "store opened");
 
-    let listener = TcpListener::bind(config.server.listen).await.map_err(|e| {
-        let asked = config.server.listen;
-        failed("server", format!("{asked}: {e}; choose another with --listen"))
-    })?;
+    let listener = listen(config).await?;
     let address = listener.local_addr().map_err(|e| failed("server", e))?;
 
     let (requests_tx, requests) = mpsc::channel::<CoreRequest>(REQUESTS_MAX);
@@ -151,6 +155,8 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     // Held in memory only: whoever may read our directory is let in while we run.
     let token = server::new_token();
     state.local_token = Some(server::token_digest(&token));
+    let kit = Kit::new(config, &mut state)?;
+    let manager = Arc::new(Manager::of_process());
     let supervisor = Supervisor {
         core: core.clone(),
         store: store.clone(),
@@ -158,13 +164,16 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         pulse,
         health: state.health.clone(),
         is_bodyguard_on,
+        parts: kit.parts.clone(),
+        manager: manager.clone(),
     };
+    kit.spawn(&mut tasks, &stopped);
     let supervisor_stop = stopped.clone();
     tasks.spawn(async move {
         supervisor.run(supervisor_stop).await;
         "supervisor"
     });
-    let mut server_stop = stopped.clone();
+    let (leave, mut server_stop) = watch::channel(false);
     tasks.spawn(async move {
         let shutdown = async move { crate::feeds::stopped(&mut server_stop).await };
         if let Err(error) = server::serve(listener, state, shutdown).await {
@@ -174,6 +183,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     });
     let setup_code = announce(&store, &config.data_dir, address, &token).await?;
     tracing::info!(%address, "listening");
+    manager.ready(&format!("listening at {address}"));
     let data_dir = config.data_dir.clone();
     Ok(Running {
         address,
@@ -181,8 +191,10 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         catalogue,
         setup_code,
         emergency,
+        manager,
         store,
         data_dir,
+        leave,
         stop,
         engine_end,
         tasks,
@@ -217,6 +229,7 @@ impl Running {
 
     async fn conclude(self, ended: Option<EngineEnd>) -> Result<(), RunError> {
         tracing::info!("ending");
+        self.manager.stopping();
         let is_signal = ended.is_none();
         let result = self.end(ended).await;
         if is_signal {
@@ -227,7 +240,9 @@ impl Running {
 
     /// Ends everything in order: no new requests, no new data, what is known is written.
     async fn end(self, ended: Option<EngineEnd>) -> Result<(), RunError> {
-        let Self { core, store, data_dir, stop, engine_end, mut tasks, .. } = self;
+        let Self { core, store, data_dir, leave, stop, engine_end, mut tasks, .. } = self;
+        leave.send_replace(true);
+        tokio::time::sleep(LEAVE_TIME).await;
         stop.send_replace(true);
         drop(core);
         let engine = async {
@@ -286,6 +301,18 @@ async fn open(path: &Path) -> Result<(Store, storage::Loaded), StoreError> {
         }
     }
     Store::open(path, StoreOptions::default())
+}
+
+/// The port that the service manager holds for us, or one of our own.
+async fn listen(config: &Config) -> Result<TcpListener, RunError> {
+    let inherited = inherited_listener().map_err(|e| failed("server", e))?;
+    if let Some(listener) = inherited {
+        return TcpListener::from_std(listener).map_err(|e| failed("server", e));
+    }
+    let asked = config.server.listen;
+    TcpListener::bind(asked)
+        .await
+        .map_err(|e| failed("server", format!("{asked}: {e}; choose another with --listen")))
 }
 
 fn spawn_engine(

@@ -1,9 +1,13 @@
 //! Looks at everything every few seconds: health, metrics, and the lines that operators search for.
 
 use crate::core_loop::{Pulse, now};
+use crate::disk::DiskWatch;
 use crate::feeds::FeedsStatus;
+use crate::parts::Parts;
+use crate::systemd::Manager;
 use arc_swap::ArcSwap;
 use engine::view::{FleetView, MarketView};
+use server::operator::DiskForecast;
 use server::{Core, FeedCheck, HealthReport, Part, Status};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +26,8 @@ const HUNG_AFTER_MS: i64 = 5_000;
 const CLOCK_SKEW_MAX_MS: i64 = 1_000;
 /// Under this the disk is nearly full: half a year of 40 bots is about 9 GB.
 const DISK_FREE_MIN_BYTES: u64 = 1 << 30;
+/// Below this somebody should make room while there is time.
+const DISK_DAYS_MIN: f64 = 7.0;
 /// Old events and refusals are dropped this often, in looks: about hourly.
 const RETAIN_EVERY: u32 = 1_800;
 
@@ -39,12 +45,17 @@ pub struct Supervisor {
     pub health: Arc<ArcSwap<HealthReport>>,
     /// `ENABLE_BODYGUARD`.
     pub is_bodyguard_on: bool,
+    /// What other tasks look at.
+    pub parts: Arc<Parts>,
+    /// Hears that the core advances.
+    pub manager: Arc<Manager>,
 }
 
 impl Supervisor {
     /// Until told to stop.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut looks = 0u32;
+        let disk = DiskWatch::new(self.store.health().db_bytes, self.age_days().await);
         let mut interval = tokio::time::interval(LOOK_EVERY);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -61,7 +72,10 @@ impl Supervisor {
                 Ok((fleet, markets)) => (Some(fleet), markets.as_slice()),
                 Err(_) => (None, [].as_slice()),
             };
-            let report = self.report(fleet, markets);
+            let report = self.report(fleet, markets, &disk);
+            if report.parts.get("engine").is_some_and(|part| part.status == Status::Healthy) {
+                self.manager.alive();
+            }
             self.count(&report, fleet);
             if is_beat {
                 beat(&report, fleet);
@@ -75,11 +89,24 @@ impl Supervisor {
         }
     }
 
-    fn report(&self, fleet: Option<&FleetView>, markets: &[MarketView]) -> HealthReport {
+    /// Since the first account was opened.
+    async fn age_days(&self) -> Option<f64> {
+        let accounts = self.core.query(|engine| engine.accounts()).await.ok()?;
+        let opened = accounts.iter().map(|account| account.created_at).min()?;
+        Some((now() - opened).0 as f64 / 86_400e9)
+    }
+
+    fn report(
+        &self,
+        fleet: Option<&FleetView>,
+        markets: &[MarketView],
+        disk: &DiskWatch,
+    ) -> HealthReport {
         let store = self.store.health();
-        let mut parts = BTreeMap::new();
+        let mut parts: BTreeMap<String, Part> = self.parts.all();
+        let forecast = disk.forecast(&store);
         parts.insert("store".to_owned(), store_part(&store));
-        parts.insert("disk".to_owned(), disk_part(&store));
+        parts.insert("disk".to_owned(), disk_part(&forecast));
         parts.insert("engine".to_owned(), self.engine_part(fleet));
         parts.insert("clock".to_owned(), self.clock_part());
         parts.insert("exchanges".to_owned(), self.exchanges_part());
@@ -91,6 +118,7 @@ impl Supervisor {
             is_ready,
             lag_ms: Some(self.pulse.lag_ns.load(Ordering::Relaxed) / 1_000_000),
             last_commit_at: store.last_commit_at,
+            disk: Some(forecast),
         }
     }
 
@@ -157,6 +185,11 @@ impl Supervisor {
             metrics::counter!("amarktai_inputs_total").absolute(fleet.inputs);
         }
         gauge("amarktai_core_lag_ms", report.lag_ms.unwrap_or_default() as f64);
+        if let Some(disk) = &report.disk {
+            gauge("amarktai_store_bytes", disk.store_bytes as f64);
+            gauge("amarktai_disk_free_bytes", disk.free_bytes.unwrap_or_default() as f64);
+            gauge("amarktai_disk_days_left", disk.days_left.unwrap_or_default());
+        }
         gauge("amarktai_healthy", f64::from(u8::from(report.status() == Status::Healthy)));
         for connector in self.feeds.connectors() {
             let exchange = connector.exchange.name();
@@ -202,18 +235,19 @@ fn missing(connector: &exchanges::ConnectorStatus) -> Option<String> {
     }
 }
 
-fn disk_part(store: &StoreHealth) -> Part {
-    let megabytes = store.db_bytes / 1_000_000;
-    match store.free_bytes {
-        None => part(Status::Degraded, format!("{megabytes} MB used; free space unknown")),
-        Some(free) if free < DISK_FREE_MIN_BYTES => {
-            part(Status::Degraded, format!("only {} MB free", free / 1_000_000))
-        }
-        Some(free) => {
-            let text = format!("{megabytes} MB used, {} MB free", free / 1_000_000);
-            part(Status::Healthy, text)
-        }
-    }
+fn disk_part(disk: &DiskForecast) -> Part {
+    let megabytes = disk.store_bytes / 1_000_000;
+    let Some(free) = disk.free_bytes else {
+        return part(Status::Degraded, format!("{megabytes} MB used; free space unknown"));
+    };
+    let days = disk.days_left.unwrap_or_default();
+    let text = format!(
+        "{megabytes} MB used, {} MB free: full in {days:.0} days ({})",
+        free / 1_000_000,
+        disk.basis
+    );
+    let is_low = free < DISK_FREE_MIN_BYTES || days < DISK_DAYS_MIN;
+    part(if is_low { Status::Degraded } else { Status::Healthy }, text)
 }
 
 fn bodyguard_part(is_on: bool) -> Part {

@@ -214,6 +214,48 @@ fn check_says_what_it_cannot_tell() {
 }
 
 #[test]
+fn a_key_is_typed_sealed_listed_rotated_and_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let set = "keys set luno --attest-no-withdrawal --ip 10.0.0.1";
+    let stored = typed(path, set, "key-id-that-is-long-wxyz\ncanary-secret\n");
+    assert_eq!(stored.status.code(), Some(0), "{}", text(&stored.stderr));
+    assert!(text(&stored.stdout).contains("wxyz"), "{}", text(&stored.stdout));
+    let keys: Value = serde_json::from_str(&done(path, "keys --json")).unwrap();
+    assert_eq!(keys[0]["attestation"]["unverified"], true, "{keys}");
+    assert_eq!(keys[0]["usable_for_live"], false, "never tested: {keys}");
+    let master = || std::fs::read(path.join("amarktai-data/master.key")).unwrap();
+    let before = master();
+    assert!(done(path, "keys rotate-master").starts_with("1 keys"));
+    assert_ne!(master(), before);
+    let store = std::fs::read(path.join("amarktai-data/amarktai.db")).unwrap();
+    assert!(!store.windows(6).any(|window| window == b"canary"));
+    assert!(refused(path, "keys test luno").contains("KEY_TEST_UNAVAILABLE"));
+    done(path, "keys delete luno");
+    assert_eq!(done(path, "keys"), "none\n");
+}
+
+#[test]
+fn a_backup_without_a_server_is_proven_and_restored() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    done(path, "tokens create --name ci --role admin");
+    done(path, "wallet deposit --exchange luno --currency ZAR --amount 100");
+    let made: Value = serde_json::from_str(&done(path, "backup --json")).unwrap();
+    let file = made["file"].as_str().unwrap();
+    done(path, &format!("verify {file}"));
+    done(path, "wallet deposit --exchange luno --currency ZAR --amount 5");
+    assert!(done(path, &format!("restore {file}")).contains("what was there is kept as"));
+    let wallets: Value = serde_json::from_str(&done(path, "wallet --json")).unwrap();
+    assert_eq!(wallets[0]["total"], "100", "{wallets}");
+    let missing = refused(path, "restore nothing.db");
+    assert!(missing.contains("amarktai-"), "it names what there is: {missing}");
+    let tax = done(path, "export tax --year 2027");
+    assert!(tax.starts_with("at,local_date,fill_id"), "{tax}");
+    assert_eq!(tax.lines().count(), 1);
+}
+
+#[test]
 fn the_setup_code_is_printed_alone_or_told_to_be_missing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();

@@ -1,24 +1,29 @@
-//! Trades as CSV (RFC 4180), safe to open in a spreadsheet.
+//! Rows as CSV (RFC 4180), safe to open in a spreadsheet.
 
 use domain::Trade;
 use std::borrow::Cow;
 use std::fmt::Display;
 
-const COLUMNS: &str = "id,status,success,account_id,bot_id,symbol,exchange,side,entry_price,\
+/// The columns of a trade.
+pub const TRADE_COLUMNS: &str = "id,status,success,account_id,bot_id,symbol,exchange,side,entry_price,\
     exit_price,amount,profit_loss,gross_profit,fees,fees_base,fees_quote,slippage,is_paper,\
     timestamp,entry_at,exit_at,exit_reason,strategy,grade,reporting_rate,reporting_currency,\
     rate_source,rate_age_s";
 
 /// The first line.
-pub(crate) fn header() -> String {
-    format!("{COLUMNS}\r\n")
+pub fn header(columns: &str) -> String {
+    format!("{columns}\r\n")
 }
 
 /// A trade as a line.
 pub(crate) fn row(trade: &Trade) -> String {
     // Its JSON has every column by name, as text, number, flag or null.
-    let json = serde_json::to_value(trade).unwrap_or_default();
-    let cells = COLUMNS.split(',').map(|column| match &json[column] {
+    line(TRADE_COLUMNS, &serde_json::to_value(trade).unwrap_or_default())
+}
+
+/// A row as a line, by the names of its columns.
+pub fn line(columns: &str, json: &serde_json::Value) -> String {
+    let cells = columns.split(',').map(|column| match &json[column] {
         serde_json::Value::Null => String::new(),
         serde_json::Value::String(text) if is_figure(text) => text.clone(),
         serde_json::Value::String(text) => cell(text).into_owned(),

@@ -1,6 +1,7 @@
 //! Health as the supervisor reports it, and who may see how much of it.
 
 use crate::auth::{Local, MaybePrincipal};
+use crate::operator::DiskForecast;
 use crate::problem::Problem;
 use crate::schema;
 use crate::state::AppState;
@@ -14,6 +15,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+/// Parts that do not exist yet; `amarktai check` tells them from here.
+pub const NOT_BUILT: [&str; 2] = ["autopilot", "live_gate"];
 
 /// How well something is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -69,6 +73,8 @@ pub struct HealthReport {
     pub lag_ms: Option<i64>,
     /// When the store committed last.
     pub last_commit_at: Option<Timestamp>,
+    /// When the disk will be full.
+    pub disk: Option<DiskForecast>,
 }
 
 impl Default for HealthReport {
@@ -80,6 +86,7 @@ impl Default for HealthReport {
             is_ready: false,
             lag_ms: None,
             last_commit_at: None,
+            disk: None,
         }
     }
 }
@@ -95,7 +102,7 @@ impl HealthReport {
     fn to_json(&self, state: &AppState) -> Value {
         let mut checks = json!(self.parts);
         checks["feeds"] = json!(self.feeds);
-        for part in ["autopilot", "live_gate", "notifications", "backups"] {
+        for part in NOT_BUILT {
             checks[part] = json!({ "status": "not_built", "detail": "not built" });
         }
         json!({

@@ -9,12 +9,13 @@
 mod access;
 mod auth;
 pub mod core;
-mod csv;
+pub mod csv;
 mod extract;
 mod health;
 mod idempotency;
 mod listener;
 mod openapi;
+pub mod operator;
 mod page;
 mod performance;
 mod problem;
@@ -33,7 +34,7 @@ pub use auth::{
     secret::{digest as token_digest, token as new_token},
 };
 pub use core::{Core, CoreError, CoreRequest, Question, Release};
-pub use health::{FeedCheck, HealthReport, Part, Status};
+pub use health::{FeedCheck, HealthReport, NOT_BUILT, Part, Status};
 pub use openapi::document;
 pub use problem::Problem;
 pub use research::{Course, Finding, Research, StudyKind, StudyRecord};

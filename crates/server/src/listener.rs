@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, Sleep, sleep};
 
 /// Connections at once; more wait in the system's backlog.
@@ -23,11 +23,14 @@ const STALL: Duration = Duration::from_secs(30);
 pub(crate) struct Bounded {
     listener: TcpListener,
     places: Arc<Semaphore>,
+    ending: watch::Receiver<bool>,
 }
 
 impl Bounded {
-    pub(crate) fn new(listener: TcpListener) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)) }
+    /// Takes nobody any more once `ending` is true: who comes then waits in the system's backlog, for
+    /// the next process where a service manager holds the socket.
+    pub(crate) fn new(listener: TcpListener, ending: watch::Receiver<bool>) -> Self {
+        Self { listener, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)), ending }
     }
 }
 
@@ -38,7 +41,13 @@ impl Listener for Bounded {
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         let place = self.places.clone().acquire_owned().await.ok();
         // The library's own accept: it waits where file descriptors have run out.
-        let (stream, address) = Listener::accept(&mut self.listener).await;
+        let accepted = tokio::select! {
+            biased;
+            // An error: nobody can say it any more, so it is not said.
+            Ok(_) = self.ending.wait_for(|ending| *ending) => None,
+            accepted = Listener::accept(&mut self.listener) => Some(accepted),
+        };
+        let Some((stream, address)) = accepted else { return std::future::pending().await };
         // Events are small and wanted now.
         let _ = stream.set_nodelay(true);
         (Connection { stream, stalled: None, _place: place }, address)

@@ -37,6 +37,7 @@ named! {
     StopChoice, Problem, Exchange, Mode, Level, Role, Posting, PostingPage, BotDecisions,
     LiveGate,
     BacktestPlan, SweepPlan, StudyQueued, StudyState, StudyPage,
+    ExchangeKey, Rotated, Backups, BackupFile, Notifications, ChannelTried,
 }
 
 /// All shapes as `components.schemas`.

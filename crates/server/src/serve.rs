@@ -22,6 +22,10 @@ const REQUEST_TIME: Duration = Duration::from_secs(30);
 /// Time for open requests at the end: a peer that does not read may not keep the process.
 const FINISH_TIME: Duration = Duration::from_secs(5);
 
+/// Between taking no more connections and closing the idle ones: a request that a proxy had already
+/// sent on one that was just made is still answered.
+const DRAIN_TIME: Duration = Duration::from_millis(200);
+
 /// What a page of ours may load: our own files and nothing else.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
@@ -137,14 +141,17 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let (realtime, studies) = (state.realtime.clone(), state.studies.clone());
     let (began, mut begun) = tokio::sync::watch::channel(false);
+    let (ends, ending) = tokio::sync::watch::channel(false);
     let shutdown = async move {
         shutdown.await;
+        let _ = ends.send(true);
+        tokio::time::sleep(DRAIN_TIME).await;
         realtime.close();
         studies.close();
         let _ = began.send(true);
     };
     let app = router(state).into_make_service_with_connect_info::<Peer>();
-    let served = axum::serve(Bounded::new(listener), app).with_graceful_shutdown(shutdown);
+    let served = axum::serve(Bounded::new(listener, ending), app).with_graceful_shutdown(shutdown);
     let too_late = async move {
         // An error here means that serving ended by itself, which the other branch tells.
         let _ = begun.wait_for(|begun| *begun).await;

@@ -5,6 +5,7 @@ use crate::auth::{LoginLimit, Passwords};
 use crate::core::Core;
 use crate::health::HealthReport;
 use crate::idempotency::Replies;
+use crate::operator::{Backups, KeyVault, Notifier};
 use crate::realtime::Realtime;
 use crate::research::{Research, Studies};
 use arc_swap::ArcSwap;
@@ -104,6 +105,14 @@ pub struct AppState {
     pub local_token: Option<storage::SecretHash>,
     /// Runs backtests and sweeps; `None`: they are not to be had here.
     pub research: Option<Arc<dyn Research>>,
+    /// Seals exchange keys; `None`: there are none here.
+    pub vault: Option<Arc<dyn KeyVault>>,
+    /// Makes copies of the store; `None`: not here.
+    pub backups: Option<Arc<dyn Backups>>,
+    /// Tells people; `None`: not here.
+    pub notifier: Option<Arc<dyn Notifier>>,
+    /// One change of a key at a time.
+    pub(crate) vault_turn: Arc<tokio::sync::Mutex<()>>,
     pub(crate) passwords: Passwords,
     pub(crate) logins: Arc<LoginLimit>,
     pub(crate) replies: Arc<Replies>,
@@ -129,6 +138,10 @@ impl AppState {
             watch: None,
             local_token: None,
             research: None,
+            vault: None,
+            backups: None,
+            notifier: None,
+            vault_turn: Arc::default(),
             passwords: Passwords::default(),
             logins: Arc::default(),
             replies: Arc::default(),

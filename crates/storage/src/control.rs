@@ -3,11 +3,14 @@
 
 use crate::access::{NewSession, NewToken, NewUser};
 use crate::idempotency::{Claim, IdempotencyKey};
+use crate::keys::{KeyPermissions, KeyRow};
+use crate::notices::{NewNotice, NoticeEnd};
 use crate::queue::Queue;
+use crate::rates::RateRow;
 use crate::retention::Retained;
 use crate::writer::Job;
-use crate::{Store, StoreError, access, idempotency};
-use domain::Timestamp;
+use crate::{Store, StoreError, access, idempotency, keys, notices, rates};
+use domain::{AccountId, Exchange, Timestamp};
 use engine::EventDraft;
 use rusqlite::Connection;
 use std::sync::Arc;
@@ -93,6 +96,48 @@ pub enum ControlWrite {
     ReleaseKey(IdempotencyKey),
     /// An event that does not come from the core, as `self_healing`.
     Event(EventDraft),
+    /// A sealed exchange key in place of the one before.
+    PutKey(Box<KeyRow>),
+    /// Removes an exchange key.
+    DeleteKey {
+        /// Whose.
+        account: AccountId,
+        /// Where.
+        exchange: Exchange,
+    },
+    /// What an exchange said about a key of this version.
+    KeyTested {
+        /// Whose.
+        account: AccountId,
+        /// Where.
+        exchange: Exchange,
+        /// Of which it was.
+        version: u64,
+        /// What it may do.
+        permissions: KeyPermissions,
+        /// When.
+        at: Timestamp,
+    },
+    /// All keys under another master key.
+    ResealKeys(Vec<KeyRow>),
+    /// Notices to tell, and the place in the events up to which they were made (name, value).
+    Notices {
+        /// What.
+        notices: Vec<NewNotice>,
+        /// Up to where.
+        cursor: Option<(String, String)>,
+    },
+    /// How an attempt to tell a notice ended.
+    NoticeEnded {
+        /// Which.
+        id: i64,
+        /// How.
+        how: NoticeEnd,
+        /// When.
+        at: Timestamp,
+    },
+    /// Rates of this moment.
+    Rates(Vec<RateRow>),
 }
 
 /// What a write led to.
@@ -262,6 +307,15 @@ fn carry_out(
         ControlWrite::ReleaseKey(key) => {
             idempotency::release(c, key).map(|()| Ok(ControlAnswer::Done))
         }
+        ControlWrite::PutKey(row) => keys::put(c, row),
+        ControlWrite::DeleteKey { account, exchange } => keys::delete(c, *account, *exchange),
+        ControlWrite::KeyTested { account, exchange, version, permissions, at } => {
+            keys::tested(c, (*account, *exchange, *version), *permissions, *at)
+        }
+        ControlWrite::ResealKeys(rows) => keys::reseal(c, rows),
+        ControlWrite::Notices { notices, cursor } => notices::add(c, notices, cursor.as_ref()),
+        ControlWrite::NoticeEnded { id, how, at } => notices::end(c, *id, how, *at),
+        ControlWrite::Rates(rows) => rates::keep(c, rows),
         // Numbered and told by the writer.
         ControlWrite::Event(_) => Ok(Ok(ControlAnswer::Done)),
     }

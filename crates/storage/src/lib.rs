@@ -10,6 +10,7 @@
 
 mod access;
 mod audit;
+mod backup;
 mod cells;
 mod compare;
 mod control;
@@ -19,8 +20,11 @@ mod facts;
 mod health;
 mod idempotency;
 mod json;
+mod keys;
 mod lock;
+mod notices;
 mod queue;
+mod rates;
 mod read;
 mod retention;
 mod schema;
@@ -29,6 +33,7 @@ mod store;
 mod writer;
 
 pub use access::{NewSession, NewToken, NewUser, Role, SessionRow, TokenRow, UserRow, secret_hash};
+pub use backup::{BackupVerified, Restored, restore, verify_backup};
 pub use compare::{Compared, Difference, compare};
 pub use control::{ControlAnswer, ControlError, ControlFailure, ControlWrite, Pending, SecretHash};
 pub use error::StoreError;
@@ -38,8 +43,13 @@ pub use events::{
 pub(crate) use health::Health;
 pub use health::StoreHealth;
 pub use idempotency::{Claim, IDEMPOTENCY_KEPT, IdempotencyKey};
+pub use keys::{Attestation, KeyPermissions, KeyRow};
 pub use lock::{LOCK_FILE, owner};
+pub use notices::{
+    NOTICES_MERGED, NOTICES_WAITING_MAX, NewNotice, NoticeCounts, NoticeEnd, NoticeRow,
+};
 pub use queue::{COMMIT_ROWS_MAX, QUEUE_ROWS_MAX, Ticket};
+pub use rates::RateRow;
 pub use read::{
     AuditRow, ChainFault, CurrencySum, EQUITY_DAYS_MAX, EQUITY_POINTS_MAX, EquityDays,
     EventsVerified, FillFilter, LedgerVerified, OrderFilter, OrderRow, PAGE_ROWS_MAX, Page, Paged,

@@ -6,7 +6,8 @@ use std::fs::OpenOptions;
 use std::path::Path;
 
 /// Every migration that was ever released, in order; released ones never change.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_operator.sql")];
 
 /// The schema version of this program.
 pub const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;
@@ -48,7 +49,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
 }
 
 /// The version of the file, 0 for a new one.
-fn version(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
+pub(crate) fn version(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
     let tables: i64 = connection.query_row(
         "SELECT count(*) FROM sqlite_schema WHERE type = 'table'",
         [],
@@ -96,7 +97,7 @@ fn migrate(connection: &mut Connection, found: u32) -> Result<(), StoreError> {
 }
 
 /// SQLite tells damage by codes; everything else stays what it is.
-fn damaged(path: &Path, error: rusqlite::Error) -> StoreError {
+pub(crate) fn damaged(path: &Path, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             StoreError::Corrupt { path: path.to_owned(), detail: error.to_string() }

@@ -137,11 +137,16 @@ impl Place {
 
     /// Starts and waits until it listens.
     pub(crate) async fn start(&self, verb: &str) -> Product {
+        self.start_by(self.command(verb)).await
+    }
+
+    /// The same by a command of the test's own.
+    pub(crate) async fn start_by(&self, mut command: Command) -> Product {
         // What a killed process left must not be taken for the new one's.
         for file in ["server.addr", "local.token"] {
             let _ = fs::remove_file(self.data().join(file));
         }
-        let child = self.command(verb).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let stderr = child.stderr.take().unwrap();

@@ -4,7 +4,9 @@
 // Helpers of tests are tests: what is not there fails them.
 #![allow(clippy::unwrap_used)]
 
+mod checklist;
 mod demo;
+mod deploy;
 mod emergency;
 mod exits;
 mod faults;
@@ -12,9 +14,13 @@ mod flags;
 mod harness;
 mod kill;
 mod market;
+mod nginx;
+mod operator;
 mod realtime;
 mod research;
+mod service;
 mod start_and_end;
 mod tape;
+mod update;
 mod watched;
 mod witness;

@@ -149,7 +149,7 @@ pub struct Replay {
 }
 
 /// A day, meaning its first instant in UTC, or an instant in RFC 3339.
-fn instant(text: &str) -> Result<Timestamp, String> {
+pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
     let day = Timestamp::parse(&format!("{text}T00:00:00Z"));
     let at = day.or_else(|| Timestamp::parse(text));
     at.ok_or_else(|| "allowed: 2024-01-31, or 2024-01-31T12:00:00Z".to_owned())

@@ -5,11 +5,16 @@ use super::api::Api;
 use super::failure::Failure;
 use super::session::{Need, Session};
 use super::table::table;
+use crate::backups::{directory, list};
 use crate::config::Config;
+use crate::disk::ASSUMED_BYTES_PER_DAY;
 use crate::offline::{Offline, now};
-use domain::Timestamp;
+use crate::vault::Vault;
+use domain::{Span, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
+use server::NOT_BUILT;
+use server::operator::KeyVault;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -17,8 +22,8 @@ use std::time::SystemTime;
 const FREE_BYTES_MIN: u64 = 1024 * 1024 * 1024;
 /// This program was not there before 2026: an earlier clock is a machine without one.
 const CLOCK_MIN: Timestamp = Timestamp(1_767_225_600 * 1_000_000_000);
-/// Parts of the product that do not exist yet.
-const NOT_BUILT: [&str; 5] = ["autopilot", "live_gate", "backtests", "notifications", "backups"];
+/// Older than two days: something keeps them from being made.
+const BACKUP_AGE_MAX: Span = Span::from_secs(2 * 86_400);
 
 /// How a part is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -39,6 +44,13 @@ struct Part {
 
 fn part(name: &str, status: Status, detail: impl Into<String>) -> Part {
     Part { name: name.to_owned(), status, detail: detail.into() }
+}
+
+/// Does a server answer? For containers and load balancers.
+pub(crate) async fn live(config: &Config) -> Result<Answer, Failure> {
+    let session = Session::running(config)?;
+    let answer = session.api.get("/api/health/live").await?;
+    Ok(Answer::new(answer, format!("{} answers\n", session.api.address())))
 }
 
 /// Looks at everything; the exit code is the worst that was seen.
@@ -111,7 +123,15 @@ fn unknown_without_server() -> Vec<Part> {
 
 /// Without a server: the store in our own hands.
 async fn by_hand(config: &Config, here: Offline) -> Vec<Part> {
-    let mut parts = vec![store(&here), disk(&here), clock(config)];
+    let mut parts = vec![
+        store(&here),
+        trades(&here),
+        disk(&here),
+        clock(config),
+        keys(config, &here),
+        backups(config),
+        alerts(config),
+    ];
     parts.extend(unknown_without_server());
     if let Err(e) = here.close().await {
         parts.push(part("store", Status::NotReady, e.to_string()));
@@ -136,13 +156,82 @@ fn store(here: &Offline) -> Part {
     }
 }
 
+/// The table cannot hold an incomplete row; whether it is still that table is looked at.
+fn trades(here: &Offline) -> Part {
+    match here.store().reader().incomplete_trades() {
+        Ok(0) => part("trades", Status::Ok, "every row has every column"),
+        Ok(n) => part("trades", Status::NotReady, format!("{n} rows lack a column")),
+        Err(e) => part("trades", Status::NotReady, e.to_string()),
+    }
+}
+
+/// Does the master key open what was sealed?
+fn keys(config: &Config, here: &Offline) -> Part {
+    let rows = match here.store().reader().exchange_keys(None) {
+        Ok(rows) => rows,
+        Err(e) => return part("keys", Status::NotReady, e.to_string()),
+    };
+    let vault = Vault::new(config, None);
+    match rows.iter().find_map(|row| vault.open(row).err()) {
+        None => part("keys", Status::Ok, format!("{} stored, all open", rows.len())),
+        Some(error) => part("keys", Status::NotReady, error.to_string()),
+    }
+}
+
+/// Is there a young one, and does it prove?
+fn backups(config: &Config) -> Part {
+    let directory = directory(config);
+    let newest = match list(&directory) {
+        Ok(items) => items.into_iter().next(),
+        Err(e) => {
+            return part("backups", Status::NotReady, format!("{}: {e}", directory.display()));
+        }
+    };
+    let Some(newest) = newest else {
+        let detail = "there is none yet; make one with `amarktai backup`";
+        return part("backups", Status::CouldNotTell, detail);
+    };
+    let age_h = (now() - newest.made_at).0 / 3_600_000_000_000;
+    match storage::verify_backup(&directory.join(&newest.name)) {
+        Ok(verified) if !verified.ok => {
+            part("backups", Status::NotReady, format!("{} does not prove", newest.name))
+        }
+        Ok(_) if now() - newest.made_at > BACKUP_AGE_MAX => {
+            part("backups", Status::NotReady, format!("the newest is {age_h} h old"))
+        }
+        Ok(_) => part("backups", Status::Ok, format!("{} proves, {age_h} h old", newest.name)),
+        Err(e) => part("backups", Status::NotReady, e.to_string()),
+    }
+}
+
+/// Would anybody be told?
+fn alerts(config: &Config) -> Part {
+    let notify = &config.notify;
+    let channels = [
+        ("webhook", notify.webhook_url.is_some()),
+        ("telegram", notify.telegram_token.is_some()),
+        ("discord", notify.discord_url.is_some()),
+        ("slack", notify.slack_url.is_some()),
+        ("email", notify.smtp_url.is_some()),
+        ("heartbeat", notify.heartbeat_url.is_some()),
+    ];
+    let names: Vec<&str> = channels.iter().filter(|c| c.1).map(|c| c.0).collect();
+    if names.is_empty() {
+        let detail = "no channel is configured: nobody is told what happens; see [notify]";
+        return part("notifications", Status::CouldNotTell, detail);
+    }
+    part("notifications", Status::Ok, names.join(", "))
+}
+
 fn disk(here: &Offline) -> Part {
     match here.store().health().free_bytes {
         None => part("disk", Status::CouldNotTell, "the system does not say how much is free"),
         Some(free) => {
             let is_enough = free >= FREE_BYTES_MIN;
             let status = if is_enough { Status::Ok } else { Status::NotReady };
-            part("disk", status, format!("{} MiB free", free / (1024 * 1024)))
+            let days = free / ASSUMED_BYTES_PER_DAY;
+            let text = format!("{} MiB free: {days} days of 40 bots", free / (1024 * 1024));
+            part("disk", status, text)
         }
     }
 }
@@ -173,7 +262,7 @@ async fn by_server(api: &Api) -> Vec<Part> {
         let detail = format!("{server}; more needs a token in AMARKTAI_TOKEN");
         return vec![part("server", Status::CouldNotTell, detail)];
     };
-    let mut parts = vec![part("server", status(word), server)];
+    let mut parts = vec![part("server", status(word), server), refused_trades(api).await];
     for (name, check) in checks {
         match check.as_array() {
             Some(all) => parts.extend(feeds(all)),
@@ -185,6 +274,18 @@ async fn by_server(api: &Api) -> Vec<Part> {
         }
     }
     parts
+}
+
+/// Rows that were incomplete since the start: refused, and a fault of the program.
+async fn refused_trades(api: &Api) -> Part {
+    let system = api.get("/api/system").await;
+    match system.as_ref().ok().and_then(|system| system["fleet"]["trades_refused"].as_u64()) {
+        Some(0) => part("trades", Status::Ok, "no row was refused since the start"),
+        Some(n) => {
+            part("trades", Status::NotReady, format!("{n} rows were incomplete; see the log"))
+        }
+        None => part("trades", Status::CouldNotTell, "the server does not say"),
+    }
 }
 
 /// 503 is an answer too.

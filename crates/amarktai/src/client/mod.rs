@@ -6,10 +6,12 @@
 
 mod answer;
 mod api;
+mod backup;
 mod bots;
 mod check;
 mod failure;
 mod follow;
+mod keys;
 mod lists;
 mod password;
 mod people;
@@ -19,6 +21,7 @@ mod session;
 mod setup_code;
 mod stop;
 mod table;
+mod update;
 mod verify;
 
 use crate::cli::{self, Command};
@@ -54,21 +57,31 @@ async fn carry_out(command: &Command, config: &Config) -> Result<ExitCode, Failu
         Command::Record(asked) => return data::record(config, asked).await?.print(is_json),
         Command::Events(asked) if asked.follow => return follow::follow(config, asked).await,
         Command::SetupCode => return setup_code::setup_code(config)?.print(is_json),
-        Command::Check { .. } => return check::check(config).await?.print(is_json),
-        Command::Verify { .. } => return verify::verify(config).await?.print(is_json),
         Command::EmergencyStop(asked) if !asked.clear => {
             return stop::pull(config, asked).await?.print(is_json);
         }
+        Command::Check(asked) if asked.live => return check::live(config).await?.print(is_json),
+        Command::Check(_) => return check::check(config).await?.print(is_json),
+        Command::Verify(asked) => {
+            return verify::verify(config, asked.file.as_deref()).await?.print(is_json);
+        }
+        Command::Backup(asked) => {
+            return backup::backup(config, asked.to.as_deref()).await?.print(is_json);
+        }
+        Command::Restore(asked) => return backup::restore(config, &asked.file)?.print(is_json),
+        Command::Export(asked) => return crate::books::export(config, &asked.verb),
+        Command::Update(asked) => return update::update(config, asked).await?.print(is_json),
         _ => {}
     }
     // Before the lock is taken: a person types as long as it takes.
     let password = password(command)?;
+    let secret = keys::ask(command)?;
     let session = Session::open(config, need(command)).await?;
     if session.here.is_some() && matches!(command, Command::Bots(_) | Command::Why { .. }) {
         let dir = config.data_dir.display();
         eprintln!("amarktai: no server runs on {dir}: bots do nothing until `amarktai run`");
     }
-    let answer = ask(&session.api, command, password).await;
+    let answer = ask(&session.api, command, password, secret).await;
     session.close().await?;
     answer?.print(is_json)
 }
@@ -84,6 +97,7 @@ fn need(command: &Command) -> Need {
             Need::Found
         }
         Command::Wallet(asked) if asked.verb.is_some() => Need::Order,
+        Command::Keys(cli::Keys { verb: Some(cli::KeysVerb::Set { .. }), .. }) => Need::Found,
         Command::Bots(asked) if matches!(asked.verb, BotsVerb::Create(_)) => Need::Order,
         _ => Need::Look,
     }
@@ -102,7 +116,11 @@ fn password(command: &Command) -> Result<Option<String>, Failure> {
 fn is_json(command: &Command) -> bool {
     match command {
         Command::Why { client, .. } => client.json,
-        Command::Check { json } | Command::Verify { json } => *json,
+        Command::Check(asked) => asked.json,
+        Command::Verify(asked) => asked.json,
+        Command::Backup(asked) => asked.json,
+        Command::Restore(asked) => asked.json,
+        Command::Keys(asked) => asked.client.json,
         Command::Data(asked) => asked.json,
         Command::Replay(asked) => asked.json,
         Command::Bots(asked) => asked.client.json,
@@ -118,7 +136,12 @@ fn is_json(command: &Command) -> bool {
     }
 }
 
-async fn ask(api: &Api, command: &Command, password: Option<String>) -> Result<Answer, Failure> {
+async fn ask(
+    api: &Api,
+    command: &Command,
+    password: Option<String>,
+    secret: Option<serde_json::Value>,
+) -> Result<Answer, Failure> {
     match command {
         Command::Why { name, .. } => bots::why(api, name).await,
         Command::Bots(asked) => bots::bots(api, &asked.verb).await,
@@ -127,6 +150,7 @@ async fn ask(api: &Api, command: &Command, password: Option<String>) -> Result<A
         Command::Events(asked) => lists::events(api, asked).await,
         Command::Wallet(asked) => lists::wallet(api, asked.verb.as_ref()).await,
         Command::Policy(asked) => policy::policy(api, asked.verb.as_ref()).await,
+        Command::Keys(asked) => keys::keys(api, asked.verb.as_ref(), secret).await,
         Command::EmergencyStop(asked) => stop::stop(api, asked).await,
         Command::Users(asked) => people::users(api, asked.verb.as_ref(), password).await,
         Command::Tokens(asked) => people::tokens(api, asked.verb.as_ref()).await,

@@ -4,8 +4,8 @@ use super::failure::Failure;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::io::{BufRead, IsTerminal, Read, Stdin, Write};
 
-/// Longest line that is read: the server takes 256 bytes.
-const LINE_BYTES_MAX: u64 = 1_024;
+/// Longest line that is read: more than the server takes.
+const LINE_BYTES_MAX: u64 = 4_096;
 
 /// The password of somebody new; typed twice on a terminal, where a slip would be unseen.
 pub(crate) fn ask(name: &str) -> Result<String, Failure> {
@@ -27,6 +27,20 @@ pub(crate) fn ask(name: &str) -> Result<String, Failure> {
     Ok(password)
 }
 
+/// A part of a secret that can be looked at where it came from: typed once.
+pub(crate) fn part(of: &str) -> Result<String, Failure> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return line(&stdin);
+    }
+    let hidden = Hidden::on(&stdin)?;
+    eprint!("{of}: ");
+    let part = line(&stdin);
+    drop(hidden);
+    eprintln!();
+    part
+}
+
 fn line(stdin: &Stdin) -> Result<String, Failure> {
     let _shown = std::io::stderr().flush();
     let mut text = String::new();
@@ -34,7 +48,7 @@ fn line(stdin: &Stdin) -> Result<String, Failure> {
     read.map_err(|e| Failure::could_not(format!("the password cannot be read: {e}")))?;
     let password = text.trim_end_matches(['\n', '\r']);
     if password.is_empty() {
-        return Err(Failure::Usage("no password was given: type it, or pipe one line".into()));
+        return Err(Failure::Usage("nothing was given: type it, or pipe one line".into()));
     }
     Ok(password.to_owned())
 }

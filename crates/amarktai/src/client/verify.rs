@@ -9,10 +9,14 @@ use super::session::{Need, Session};
 use crate::config::Config;
 use serde_json::json;
 use std::fmt::Write;
-use storage::{EventsVerified, LedgerVerified, ReadPool, StoreError};
+use std::path::Path;
+use storage::{EventsVerified, LedgerVerified, ReadPool, StoreError, verify_backup};
 
 /// `verify`
-pub(crate) async fn verify(config: &Config) -> Result<Answer, Failure> {
+pub(crate) async fn verify(config: &Config, backup: Option<&Path>) -> Result<Answer, Failure> {
+    if let Some(file) = backup {
+        return copy(file);
+    }
     let session = Session::open(config, Need::Look).await?;
     let path = config.database_path();
     let answer = match &session.here {
@@ -22,6 +26,23 @@ pub(crate) async fn verify(config: &Config) -> Result<Answer, Failure> {
     };
     session.close().await?;
     answer.map_err(|e| Failure::could_not(format!("{}: {e}", path.display())))
+}
+
+/// A backup: the file itself, too.
+fn copy(file: &Path) -> Result<Answer, Failure> {
+    let verified = verify_backup(file).map_err(|e| Failure::could_not(e.to_string()))?;
+    let mut text = format!(
+        "{}: {} bytes, schema version {}, file {}\n",
+        file.display(),
+        verified.bytes,
+        verified.schema_version,
+        verified.integrity
+    );
+    let _ = books(&mut text, &verified.ledger);
+    let _ = chain(&mut text, &verified.events);
+    text.push_str(if verified.ok { "ok\n" } else { "NOT OK\n" });
+    let exit = u8::from(!verified.ok);
+    Ok(Answer { exit, ..Answer::new(json!(verified), text) })
 }
 
 fn prove(reader: &ReadPool) -> Result<Answer, StoreError> {

@@ -254,3 +254,82 @@ pub(super) fn secret() -> Kind<Secret> {
     };
     Kind { is_secret: true, ..Kind::new(allowed, |_| Shown::Secret, parse) }
 }
+
+/// An address that is a secret itself, as it carries one: never shown, and not in files.
+pub(super) fn secret_address() -> Kind<Secret> {
+    let inner = secret();
+    let parse = move |raw: &Raw| {
+        let secret = (inner.parse)(raw)?;
+        let url = url::Url::parse(secret.expose()).ok()?;
+        let is_safe = url.scheme() == "https" || (url.scheme() == "http" && on_loopback(&url));
+        (is_safe && url.has_host()).then_some(secret)
+    };
+    let allowed = "\"https://…\" (plain http on loopback only), from the environment or .env only";
+    Kind { is_secret: true, ..Kind::new(allowed, |_| Shown::Secret, parse) }
+}
+
+/// A mail server with who signs in there.
+pub(super) fn mail_server() -> Kind<Secret> {
+    let inner = secret();
+    let parse = move |raw: &Raw| {
+        let secret = (inner.parse)(raw)?;
+        let url = url::Url::parse(secret.expose()).ok()?;
+        let is_safe = url.scheme() == "smtps" || (url.scheme() == "smtp" && loopback_name(&url));
+        (is_safe && url.has_host()).then_some(secret)
+    };
+    let allowed = "\"smtps://USER:PASSWORD@HOST:PORT\" (plain smtp on loopback only), from the \
+                   environment or .env only";
+    Kind { is_secret: true, ..Kind::new(allowed, |_| Shown::Secret, parse) }
+}
+
+/// Of a scheme that the URL standard leaves alone, so that its host is a name.
+fn loopback_name(url: &url::Url) -> bool {
+    let host = url.host_str().unwrap_or("").trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// One address of one person.
+pub(super) fn mailbox() -> Kind<String> {
+    Kind::new("an e-mail address, as \"me@example.com\"", quoted, |raw| {
+        let text = raw.text()?;
+        let (user, host) = text.rsplit_once('@')?;
+        let is_address = !user.is_empty()
+            && host.contains('.')
+            && text.len() <= 254
+            && text.bytes().all(|b| b.is_ascii_graphic() && !b"<>,;:\"".contains(&b));
+        is_address.then(|| text.to_owned())
+    })
+}
+
+/// Telegram's number of a chat; groups have negative ones.
+pub(super) fn chat() -> Kind<i64> {
+    Kind::new("the chat's whole number, negative for groups", plain, |raw| {
+        raw.number()?.parse().ok().filter(|id| *id != 0)
+    })
+}
+
+/// A time of the day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClockTime {
+    /// 0 to 23.
+    pub hour: i8,
+    /// 0 to 59.
+    pub minute: i8,
+}
+
+impl fmt::Display for ClockTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02}:{:02}", self.hour, self.minute)
+    }
+}
+
+pub(super) fn clock_time() -> Kind<ClockTime> {
+    Kind::new("a time of the day, as \"22:30\"", quoted, |raw| {
+        let (hour, minute) = raw.text()?.split_once(':')?;
+        let two = |text: &str, end: i8| {
+            let is_two = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
+            text.parse::<i8>().ok().filter(|n| is_two && *n < end)
+        };
+        Some(ClockTime { hour: two(hour, 24)?, minute: two(minute, 60)? })
+    })
+}

@@ -7,6 +7,7 @@
 mod dotenv;
 mod flags;
 mod kind;
+mod operator;
 mod origin;
 mod policy;
 mod problem;
@@ -21,7 +22,8 @@ mod tests;
 mod toml_file;
 
 pub use flags::{Flags, NAMES as FLAG_NAMES};
-pub use kind::{Secret, Shown};
+pub use kind::{ClockTime, Secret, Shown};
+pub use operator::{BackupsConfig, MasterKey, NotifyConfig};
 pub use origin::Origin;
 pub use problem::{ConfigErrors, Problem};
 pub use reader::Setting;
@@ -78,6 +80,12 @@ pub struct Config {
     pub recording: RecordingConfig,
     /// `[account]`
     pub account: Account,
+    /// The key vault's.
+    pub master_key: MasterKey,
+    /// `[backups]`
+    pub backups: BackupsConfig,
+    /// `[notify]`
+    pub notify: NotifyConfig,
     /// The product's flags.
     pub flags: Flags,
     /// Every value in force with its origin, for people.
@@ -136,6 +144,9 @@ impl Config {
             simulator: Simulator::read(reader),
             recording: RecordingConfig::read(reader),
             account: Account::read(reader),
+            master_key: MasterKey::read(reader),
+            backups: BackupsConfig::read(reader),
+            notify: NotifyConfig::read(reader),
             policy: policy::read(reader),
             flags: Flags::read(reader),
             settings: Vec::new(),

@@ -217,7 +217,10 @@ async fn trades_csv(
         let page = page.map_err(|problem| std::io::Error::other(problem.detail))?;
         Ok::<_, std::io::Error>(Some((page.text, (state, scope, filter, page.next))))
     });
-    let head = stream::once(async move { Ok(format!("{}{}", csv::header(), first.text)) });
+    let head =
+        stream::once(
+            async move { Ok(format!("{}{}", csv::header(csv::TRADE_COLUMNS), first.text)) },
+        );
     let body = Body::from_stream(futures_util::StreamExt::chain(head, rest));
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),

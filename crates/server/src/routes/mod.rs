@@ -1,13 +1,16 @@
 //! The routes, one module a subject.
 
+mod backups;
 mod bot_history;
 mod bots;
 mod events;
 mod history;
+mod keys;
 mod live_gate;
 mod market;
 mod money;
 mod not_built;
+mod notifications;
 mod people;
 mod safety;
 mod studies;
@@ -29,5 +32,8 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(events::routes())
         .merge(system::routes())
         .merge(studies::routes())
+        .merge(keys::routes())
+        .merge(backups::routes())
+        .merge(notifications::routes())
         .merge(not_built::routes())
 }

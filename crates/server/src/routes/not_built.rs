@@ -1,7 +1,6 @@
 //! Routes of parts that do not exist yet: they say so instead of pretending.
 
 use crate::auth::Principal;
-use crate::extract::Path;
 use crate::problem::Problem;
 use crate::schema;
 use crate::state::AppState;
@@ -29,12 +28,5 @@ macro_rules! not_built {
 not_built! {
     autopilot get "/api/autopilot" "the autopilot",
     autopilot_plan post "/api/autopilot/plan" "the autopilot",
-    keys_show get "/api/keys/{exchange}" "live trading" ["exchange": String],
-    keys_set put "/api/keys/{exchange}" "live trading" ["exchange": String],
-    keys_delete delete "/api/keys/{exchange}" "live trading" ["exchange": String],
-    keys_test post "/api/keys/{exchange}/test" "live trading" ["exchange": String],
     groups get "/api/groups" "grouping",
-    notifications get "/api/notifications" "notification",
-    notifications_test post "/api/notifications/test" "notification",
-    backups get "/api/backups" "backup over HTTP",
 }

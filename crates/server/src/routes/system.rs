@@ -48,6 +48,7 @@ async fn disk(State(state): State<AppState>, _who: Principal) -> Json<Value> {
     let health = state.health.load();
     Json(json!({
         "check": health.parts.get("disk"),
+        "forecast": health.disk,
         "data_dir": state.config.data_dir.display().to_string(),
     }))
 }

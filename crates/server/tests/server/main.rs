@@ -5,6 +5,7 @@
 mod access;
 mod backtests;
 mod common;
+mod operator;
 mod real;
 mod realtime;
 mod requests;

@@ -54,20 +54,6 @@ impl ReadPool {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Writes a consistent copy of the store into a new file while it goes on being used.
-    ///
-    /// # Errors
-    /// The file exists, or the disk says no.
-    pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        // SQLite fills an empty file; made here, it is private from its first byte.
-        crate::schema::private(std::fs::File::options().write(true).create_new(true), to)?;
-        let target = to.to_string_lossy();
-        self.with(|connection| {
-            connection.execute("VACUUM INTO ?1", [&*target])?;
-            Ok(())
-        })
-    }
-
     /// Runs a query on a free connection, in one read transaction's view at a time.
     pub(crate) fn with<T>(
         &self,

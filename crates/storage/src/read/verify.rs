@@ -193,6 +193,24 @@ impl ReadPool {
     }
 }
 
+impl ReadPool {
+    /// Trade rows that lack one of their columns: none, as the table does not take them.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn incomplete_trades(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM trades WHERE id IS NULL OR status <> 'closed'
+            OR success IS NULL OR bot_id IS NULL OR ifnull(symbol, '') = ''
+            OR ifnull(exchange, '') = '' OR ifnull(entry_price, '') = ''
+            OR ifnull(exit_price, '') = '' OR ifnull(amount, '') = '' OR profit_loss IS NULL
+            OR fees IS NULL OR is_paper IS NULL OR ifnull(timestamp, '') = ''";
+        self.with(|connection| {
+            let count: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+            Ok(count as u64)
+        })
+    }
+}
+
 fn quotes(connection: &Connection) -> Result<BTreeMap<BotId, Currency>, StoreError> {
     let mut quotes = BTreeMap::new();
     each(connection, "SELECT id, symbol FROM bots", [], |cells| {

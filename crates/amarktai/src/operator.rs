@@ -1,0 +1,115 @@
+//! The operator's kit of a running server: vault, backups, notifications, rates of the moment.
+
+use crate::backups::Keeper;
+use crate::config::Config;
+use crate::core_loop::now;
+use crate::notify::Notices;
+use crate::parts::Parts;
+use crate::run::RunError;
+use crate::vault::Vault;
+use server::operator::{KeyVault, VaultError};
+use server::{AppState, Core, Status};
+use std::sync::Arc;
+use std::time::Duration;
+use storage::{ControlWrite, RateRow, ReadPool, Store};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Rates are kept this often: the tax office asks for the moment's, and a minute is one.
+const RATES_EVERY: Duration = Duration::from_secs(60);
+
+/// See the module.
+pub(crate) struct Kit {
+    pub(crate) parts: Arc<Parts>,
+    keeper: Arc<Keeper>,
+    notices: Arc<Notices>,
+    core: Core,
+    store: Store,
+}
+
+impl Kit {
+    /// Of this configuration, and put into the server's state.
+    ///
+    /// # Errors
+    /// A channel that cannot be used.
+    pub(crate) fn new(config: &Config, state: &mut AppState) -> Result<Self, RunError> {
+        let parts = Arc::new(Parts::default());
+        let (core, store) = (state.core.clone(), state.store.clone());
+        let notices =
+            Notices::new(config, store.clone(), core.clone(), state.health.clone(), parts.clone())
+                .map_err(|reason| RunError::SelfTest { part: "notifications", reason })?;
+        let keeper = Keeper::new(config, store.reader(), parts.clone());
+        let vault = Vault::new(config, None);
+        look_at_keys(&vault, &store.reader(), &parts);
+        state.vault = Some(Arc::new(vault));
+        state.backups = Some(keeper.clone());
+        state.notifier = Some(notices.clone());
+        Ok(Self { parts, keeper, notices, core, store })
+    }
+
+    /// Starts what goes on by itself.
+    pub(crate) fn spawn(self, tasks: &mut JoinSet<&'static str>, stop: &watch::Receiver<bool>) {
+        let (keeper, stopped) = (self.keeper, stop.clone());
+        tasks.spawn(async move {
+            keeper.run(stopped).await;
+            "backups"
+        });
+        let (notices, stopped) = (self.notices, stop.clone());
+        tasks.spawn(async move {
+            notices.run(stopped).await;
+            "notifications"
+        });
+        let (core, store, stopped) = (self.core, self.store, stop.clone());
+        tasks.spawn(async move {
+            keep_rates(core, store, stopped).await;
+            "rates"
+        });
+    }
+}
+
+/// Opens each key once: a master key that is missing or another one is told at the start, and a
+/// rotation that was cut off is brought to its end before any new key is sealed.
+fn look_at_keys(vault: &Vault, reader: &ReadPool, parts: &Parts) {
+    let rows = match reader.exchange_keys(None) {
+        Ok(rows) => rows,
+        Err(error) => return parts.set("keys", Status::Degraded, error.to_string()),
+    };
+    let failed: Vec<VaultError> = rows.iter().filter_map(|row| vault.open(row).err()).collect();
+    match failed.first() {
+        None => parts.set("keys", Status::Healthy, format!("{} stored, all open", rows.len())),
+        Some(error) => {
+            let detail = format!("{} of {} do not open: {error}", failed.len(), rows.len());
+            parts.set("keys", Status::Degraded, detail);
+        }
+    }
+}
+
+/// What one unit of each currency is worth in each account's reporting currency.
+async fn keep_rates(core: Core, store: Store, mut stop: watch::Receiver<bool>) {
+    let mut interval = tokio::time::interval(RATES_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = crate::feeds::stopped(&mut stop) => return,
+            _ = interval.tick() => {}
+        }
+        let portfolios = core.query(|engine| {
+            let accounts = engine.accounts().into_iter();
+            accounts.filter_map(|account| engine.portfolio(account.id)).collect::<Vec<_>>()
+        });
+        let at = now();
+        let mut rates = Vec::new();
+        for portfolio in portfolios.await.unwrap_or_default() {
+            let reporting = portfolio.reporting_currency;
+            for one in portfolio.currencies.into_iter().filter(|one| one.currency != reporting) {
+                let (Some(rate), Some(source)) = (one.rate, one.rate_source) else { continue };
+                let (currency, age_s) = (one.currency, one.rate_age_s.unwrap_or_default());
+                rates.push(RateRow { currency, reporting, at, rate, source, age_s });
+            }
+        }
+        if !rates.is_empty() {
+            // Not waited for: the next minute keeps the next one.
+            let _ = store.control(ControlWrite::Rates(rates));
+        }
+    }
+}

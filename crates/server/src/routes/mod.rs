@@ -9,6 +9,7 @@ mod market;
 mod money;
 mod not_built;
 mod people;
+mod preview;
 mod safety;
 mod system;
 
@@ -19,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub(crate) fn all() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(bots::routes())
+        .merge(preview::routes())
         .merge(history::routes())
         .merge(money::routes())
         .merge(market::routes())

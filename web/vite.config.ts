@@ -35,6 +35,6 @@ export default defineConfig({
     reportCompressedSize: false,
     chunkSizeWarningLimit: 600,
   },
-  server: { proxy: { "/api": "http://127.0.0.1:18431", "/health": "http://127.0.0.1:18431" } },
+  server: { proxy: { "/api": "http://127.0.0.1:8000", "/health": "http://127.0.0.1:8000" } },
   test: { include: ["tests/unit/**/*.test.ts"], environment: "node" },
 } as Parameters<typeof defineConfig>[0]);

@@ -4,14 +4,14 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { chromium } from "playwright-core";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 /** On a busy machine everything takes its time; nothing waits longer than it must. */
-export const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 40_000;
 
-export const BINARY = process.env.AMARKTAI_BINARY ?? join(ROOT, "target/debug/amarktai");
+export const BINARY = process.env.PAGE_BINARY ?? join(ROOT, "target/debug/amarktai");
 export const SHOTS = join(ROOT, "target/dashboard");
 
 export function freePort() {
@@ -105,9 +105,30 @@ export async function browser() {
   return chromium.launch({ executablePath: path, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 }
 
+/** For work on the page alone: its files from `vite build`, all else from the binary. */
+const DIST = process.env.PAGE_DIST;
+/** Are the page's files those of the binary? */
+export const BUILT = DIST === undefined;
+const KINDS = { ".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml" };
+
+async function fromDist(page, url) {
+  const head = await fetch(url);
+  await page.route(
+    (to) => !to.pathname.startsWith("/api/"),
+    (route) => {
+      const { pathname } = new URL(route.request().url());
+      const file = join(DIST, pathname === "/" ? "index.html" : pathname);
+      if (!existsSync(file)) return route.continue();
+      const headers = { "content-type": KINDS[extname(file)] ?? "text/plain", "content-security-policy": head.headers.get("content-security-policy") };
+      return route.fulfill({ body: readFileSync(file), headers });
+    },
+  );
+}
+
 /** A page that remembers what went wrong on it. */
 export async function page(context, url) {
   const page = await context.newPage();
+  if (DIST) await fromDist(page, url);
   page.wrongs = [];
   page.on("pageerror", (error) => page.wrongs.push(`error: ${error.message}`));
   page.on("console", (message) => {

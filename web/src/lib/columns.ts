@@ -20,9 +20,9 @@ const figure = (value: string | null | undefined): number | null => (value == nu
 const STATE_ORDER = ["trading", "waiting", "paused", "stopped", "archived"];
 
 export const COLUMNS: Column[] = [
-  { id: "name", title: "Bot", width: "minmax(150px, 1.1fr)", kind: "special", isUsual: true, order: (b) => b.name },
+  { id: "name", title: "Bot", width: "minmax(216px, 1.2fr)", kind: "special", isUsual: true, order: (b) => b.name },
   { id: "state", title: "State", width: "96px", kind: "special", isUsual: true, order: (b) => STATE_ORDER.indexOf(b.state) },
-  { id: "doing", title: "What it is doing", width: "minmax(220px, 2.4fr)", kind: "special", isUsual: true, order: (b) => b.doing },
+  { id: "doing", title: "What it is doing", width: "minmax(220px, 2fr)", kind: "special", isUsual: true, order: (b) => b.doing },
   { id: "equity", title: "Equity", width: "120px", kind: "money", isUsual: true, text: (b) => b.equity, order: (b) => figure(b.equity) },
   { id: "profit", title: "Realised", width: "112px", kind: "gain", isUsual: true, text: (b) => b.realized_pnl, order: (b) => figure(b.realized_pnl) },
   { id: "open", title: "Open", width: "104px", kind: "gain", isUsual: true, text: (b) => b.unrealized_pnl, order: (b) => figure(b.unrealized_pnl) },

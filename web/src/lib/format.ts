@@ -1,6 +1,6 @@
 // How figures look: money with its currency, times local with UTC on hover, unknown as a dash.
 
-import { shown, sign, grouped, trimmed } from "./decimal";
+import { shown, sign, grouped, rounded, trimmed } from "./decimal";
 
 export const UNKNOWN = "–";
 
@@ -50,7 +50,7 @@ export function share(value: number | null | undefined, digits = 1): string {
 /** A percentage that the API gives as 46. */
 export function percent(value: Figure, digits = 2): string {
   if (value == null) return UNKNOWN;
-  return `${typeof value === "number" ? value.toFixed(digits) : shown(value, digits)} %`;
+  return `${typeof value === "number" ? value.toFixed(digits) : grouped(rounded(value, digits))} %`;
 }
 
 /** A ratio or statistic. */

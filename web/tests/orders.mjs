@@ -26,7 +26,7 @@ export const orders = [
     async ({ product, page }) => {
       await page.goto(`${product.url}/#/bots/new`);
       await page.getByLabel("Name").fill("hasty");
-      await page.getByLabel("Market").fill("BTC/USDT");
+      await page.getByLabel("Market", { exact: true }).fill("BTC/USDT");
       await page.getByLabel("Bars of").selectOption("1s");
       await page.getByLabel("Fast period").fill("2");
       await page.getByLabel("Slow period").fill("3");

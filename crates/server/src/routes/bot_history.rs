@@ -137,9 +137,7 @@ async fn equity(
     let points = state
         .read(move |reader| reader.equity(Some(account), bot_id, stretch.from, stretch.to, limit));
     let points = points.await?;
-    let point = |(p, fall): (&EquityRecord, Option<f64>)| {
-        json!({ "at": p.at, "equity": p.equity, "flow": p.flow, "drawdown_percent": fall })
-    };
+    let point = |(p, fall): (&EquityRecord, Option<f64>)| json!({ "at": p.at, "equity": p.equity, "flow": p.flow, "drawdown_percent": fall });
     let points: Vec<Value> = points.iter().zip(curve::falls(&points)).map(point).collect();
     Ok(Json(json!({
         "bot_id": bot_id,

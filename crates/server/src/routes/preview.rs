@@ -98,17 +98,19 @@ fn room(
 struct Costs {
     /// Two taker fees and the spread, in percent.
     round_trip: Amount,
+    /// Without it the fees alone are a lower bound.
+    is_spread_known: bool,
 }
 
 impl Costs {
-    /// A spread that is not known counts as none: the fees alone are a lower bound.
     fn of(market: &MarketView) -> Self {
         let fees = market.taker_fee.to_percent() + market.taker_fee.to_percent();
         let spread = market.spread_bp.and_then(|bp| Amount::from_f64(bp / 100.0));
         let round_trip = fees + spread.unwrap_or(Amount::ZERO);
         // Four places are what a percentage of costs is worth.
         let cut = round_trip.to_scaled(4, Round::Up).map(i128::from);
-        Self { round_trip: cut.map_or(round_trip, |c| Amount::from_scaled(c, 4, Round::Up)) }
+        let round_trip = cut.map_or(round_trip, |c| Amount::from_scaled(c, 4, Round::Up));
+        Self { round_trip, is_spread_known: spread.is_some() }
     }
 
     /// Share of wins p with p (target − cost) = (1 − p) (stop + cost).
@@ -128,7 +130,8 @@ fn sentence(
     let Some(costs) = costs else {
         return format!("What {exchange} costs is not known: the market has no price here yet.");
     };
-    let start = format!("{exchange} costs {} % a round trip", costs.round_trip);
+    let least = if costs.is_spread_known { "" } else { "at least " };
+    let start = format!("{exchange} costs {least}{} % a round trip", costs.round_trip);
     match break_even {
         Some(rate) if rate >= 1.0 => {
             format!("{start}: more than the target brings, so no rate of wins would earn.")
@@ -199,7 +202,7 @@ mod tests {
 
     #[test]
     fn costs_move_the_break_even_and_may_make_it_unreachable() {
-        let costs = Costs { round_trip: "1.2".parse().unwrap() };
+        let costs = Costs { round_trip: "1.2".parse().unwrap(), is_spread_known: true };
         let of = |stop, target| costs.break_even(&exits(stop, target));
         // p (5 − 1.2) = (1 − p) (2 + 1.2).
         let rate = of(Some(2), Some(5)).unwrap();

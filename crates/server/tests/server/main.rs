@@ -5,6 +5,7 @@
 mod access;
 mod backtests;
 mod common;
+mod dashboard;
 mod real;
 mod realtime;
 mod requests;

@@ -1,9 +1,9 @@
 //! The paper side: an engine with one bot, which sees the public feed alone.
 
 use domain::{
-    AccountId, Actor, Amount, BotId, DataGrade, Exchange, FeeSchedule, FeedState, FillRecord,
-    Instrument, InstrumentId, InstrumentStatus, MarketEvent, OrderRecord, Price, Quantity, Rate,
-    RiskMode, Sizing, Span, StrategyConfig, StrategyKind, Timeframe, Timestamp,
+    AccountId, Actor, Amount, BotId, DataGrade, Exchange, Exits, FeeSchedule, FeedState,
+    FillRecord, Instrument, InstrumentId, InstrumentStatus, MarketEvent, OrderRecord, Price,
+    Quantity, Rate, RiskMode, Sizing, Span, StrategyConfig, StrategyKind, Timeframe, Timestamp,
 };
 use engine::{
     Command, Engine, EngineConfig, Envelope, Input, InputKind, NewBot, Output, WalletMove,
@@ -64,6 +64,17 @@ pub(super) fn instrument(spec: &Spec) -> Instrument {
     }
 }
 
+/// A target alone is seldom reached within a minute: DCA leaves by the clock too.
+fn exits(kind: StrategyKind) -> Option<Exits> {
+    let target_percent = "0.1".parse().ok();
+    match kind {
+        StrategyKind::Dca => {
+            Some(Exits { target_percent, time_limit_s: Some(5), ..Exits::default() })
+        }
+        _ => None,
+    }
+}
+
 impl Paper {
     pub(super) fn new(
         seed: u64,
@@ -120,7 +131,7 @@ impl Paper {
             risk_mode: RiskMode::Aggressive,
             capital: Amount::from_int(100_000),
             sizing: Some(Sizing::FixedQuote(Amount::from_int(ORDER))),
-            exits: None,
+            exits: exits(kind),
             managed: false,
         };
         self.order(Some(ACCOUNT), Command::CreateBot { bot, start: true }, begin)

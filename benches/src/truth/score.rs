@@ -44,14 +44,14 @@ pub(super) struct Outcome {
     pub(super) gain_bp: f64,
     pub(super) fills: usize,
     /// Of orders that both sides filled: how much worse paper's price was, in basis points, summed.
-    price_bp: f64,
+    pub(super) price_bp: f64,
     /// How much later paper filled resting orders, in seconds, summed.
-    late_s: f64,
-    both: usize,
-    both_makers: usize,
+    pub(super) late_s: f64,
+    pub(super) both: usize,
+    pub(super) both_makers: usize,
     /// Filled in truth alone, on paper alone.
-    missed: usize,
-    invented: usize,
+    pub(super) missed: usize,
+    pub(super) invented: usize,
 }
 
 impl Run {
@@ -112,6 +112,20 @@ impl Outcome {
     }
 }
 
+/// A mean with half the width of its 95 % interval, in basis points.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gain {
+    pub(super) mean: f64,
+    half: f64,
+}
+
+impl Gain {
+    /// Upper end of the interval.
+    pub(super) fn upper(self) -> f64 {
+        self.mean + self.half
+    }
+}
+
 /// Many runs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cell {
@@ -123,26 +137,29 @@ impl Cell {
         self.runs.iter().map(|r| r.fills).sum()
     }
 
-    /// Mean gain, and the half width of its 95 % interval.
-    pub(super) fn gain(&self) -> (f64, f64) {
+    /// Mean gain with its interval; `None` for fewer than two runs.
+    pub(super) fn gain(&self) -> Option<Gain> {
         let n = self.runs.len() as f64;
+        if self.runs.len() < 2 {
+            return None;
+        }
         let mean = self.runs.iter().map(|r| r.gain_bp).sum::<f64>() / n;
         let square: f64 = self.runs.iter().map(|r| (r.gain_bp - mean).powi(2)).sum();
-        (mean, 1.96 * (square / (n - 1.0) / n).sqrt())
+        Some(Gain { mean, half: 1.96 * (square / (n - 1.0) / n).sqrt() })
     }
 
-    /// Paper's price, worse by so many basis points.
-    pub(super) fn price_bp(&self) -> f64 {
+    /// Paper's price, worse by so many basis points; `None`: no order filled on both sides.
+    pub(super) fn price_bp(&self) -> Option<f64> {
         ratio(self.sum(|r| r.price_bp), self.sum(|r| r.both as f64))
     }
 
-    /// Paper's passive fills, later by so many seconds.
-    pub(super) fn late_s(&self) -> f64 {
+    /// Paper's passive fills, later by so many seconds; `None`: there were none.
+    pub(super) fn late_s(&self) -> Option<f64> {
         ratio(self.sum(|r| r.late_s), self.sum(|r| r.both_makers as f64))
     }
 
     /// Orders that only the truth filled, and only paper, of all that either did.
-    pub(super) fn missed_and_invented(&self) -> (f64, f64) {
+    pub(super) fn missed_and_invented(&self) -> (Option<f64>, Option<f64>) {
         let all = self.sum(|r| (r.both + r.missed + r.invented) as f64);
         (ratio(self.sum(|r| r.missed as f64), all), ratio(self.sum(|r| r.invented as f64), all))
     }
@@ -152,6 +169,6 @@ impl Cell {
     }
 }
 
-fn ratio(part: f64, whole: f64) -> f64 {
-    if whole > 0.0 { part / whole } else { f64::NAN }
+fn ratio(part: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| part / whole)
 }

@@ -154,8 +154,8 @@ pub enum ConfigVerb {
 /// `fidelity …`
 #[derive(Clone, Debug, Args)]
 pub struct Fidelity {
-    /// Recordings of one market, which are read as one: Binance's raw stream, a recorded session,
-    /// Bitstamp's order-by-order log; packed with gzip or not
+    /// Recordings of one market, which are read as one: tapes of `record` or folders of them, or
+    /// Binance's raw stream, a recorded session, Bitstamp's order-by-order log, packed or not
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Answer in JSON

@@ -336,6 +336,7 @@ pub(crate) fn connector_config(config: &Config, exchange: Exchange) -> Connector
     if exchange == Exchange::Luno {
         let interval = config.exchanges.luno_poll_interval_ms;
         connector.poll_interval = Duration::from_millis(u64::from(interval));
+        connector.luno_traded_zar = u64::from(config.exchanges.luno_traded_zar);
         connector.luno_key = config.exchanges.luno_key.as_ref().map(|key| exchanges::LunoKey {
             id: key.id.expose().to_owned(),
             secret: key.secret.expose().to_owned(),

@@ -2,14 +2,16 @@
 
 use crate::cli::Fidelity;
 use backtest::fidelity::measure;
-use backtest::raw::Tape;
+use backtest::recording::Recording;
 use std::io::Write;
 use std::process::ExitCode;
 
 /// Measures and prints; what is wrong with a file goes to stderr.
 pub fn run(asked: &Fidelity) -> ExitCode {
-    let tape = match Tape::open(&asked.files) {
-        Ok(tape) => tape,
+    let measured = Recording::open(&asked.files)
+        .and_then(|mut tape| measure(&mut tape).map(|fidelity| (tape, fidelity)));
+    let (tape, fidelity) = match measured {
+        Ok(measured) => measured,
         Err(error) => {
             eprintln!("amarktai: {error}");
             return ExitCode::FAILURE;
@@ -18,7 +20,7 @@ pub fn run(asked: &Fidelity) -> ExitCode {
     if tape.gaps() > 0 {
         eprintln!("amarktai: {} gaps in the recording: nothing is judged inside", tape.gaps());
     }
-    let fidelity = measure(&tape);
+    tape.cuts().iter().for_each(|cut| eprintln!("amarktai: {cut}"));
     let text = match asked.json {
         true => format!("{:#}\n", serde_json::json!(fidelity)),
         false => format!("{fidelity}\n"),

@@ -296,7 +296,7 @@ impl Market {
                 }
             }
             // Connectors deliver no bars as events; only backtests do.
-            MarketEvent::Gap { .. } | MarketEvent::Bar(_) => {}
+            MarketEvent::Gap { .. } | MarketEvent::Bar(_) | MarketEvent::Withdrawn(_) => {}
         }
         !was_quoted && self.is_quoted()
     }

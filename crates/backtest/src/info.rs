@@ -177,6 +177,8 @@ fn events(path: &Path, first: &Path, bytes: u64) -> Result<Info, TapeError> {
             MarketEvent::Book(_) => info.books += 1,
             // A tape of events is of what feeds say, and they say no bars.
             MarketEvent::Bar(_) => {}
+            // Part of the depth that follows it.
+            MarketEvent::Withdrawn(_) => {}
             MarketEvent::Gap { from } => {
                 info.gap(Gap { from: *from, until: event.at, missing: None });
             }

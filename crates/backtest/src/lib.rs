@@ -18,6 +18,7 @@ pub mod market;
 pub mod plan;
 pub mod raw;
 mod recorded;
+pub mod recording;
 pub mod report;
 pub mod run;
 pub mod sweep;

@@ -71,11 +71,6 @@ impl Tape {
     pub const fn gaps(&self) -> u64 {
         self.gaps
     }
-
-    /// Before this the recording did not know the whole book: nothing is to be judged there.
-    pub const fn settled_at(&self) -> Option<Timestamp> {
-        self.settled_at
-    }
 }
 
 impl Source for Tape {
@@ -87,6 +82,10 @@ impl Source for Tape {
         let record = self.records.get(self.at).cloned();
         self.at += 1;
         Ok(record)
+    }
+
+    fn settled_at(&self) -> Option<Timestamp> {
+        self.settled_at
     }
 }
 

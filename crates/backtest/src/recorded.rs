@@ -24,6 +24,11 @@ pub trait Source {
     /// # Errors
     /// Bytes that cannot be read, and lines that say nothing sensible, by file and line.
     fn next(&mut self) -> Result<Option<Recorded>, TapeError>;
+
+    /// Before this the recording did not know the whole book: nothing is to be judged there.
+    fn settled_at(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// A recording cannot be used.

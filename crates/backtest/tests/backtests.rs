@@ -1,10 +1,12 @@
 //! Whole backtests over candles made here and over recorded ones.
 #![allow(clippy::unwrap_used)] // a test that unwraps nothing has failed
 
+mod common;
+
 use backtest::report::{Report, html};
 use backtest::run::{Job, Outcome, run};
 use backtest::sweep::{Axis, Choice, Keeper, Ranking, Score, Space, Sweep, sweep};
-use backtest::{Plan, PlanData, PlanError, Tape, look_ahead};
+use backtest::{Plan, PlanData, PlanError, Tape, bar_gaps, look_ahead};
 use domain::{Amount, DataGrade, Exchange, ExitReason, Policy, StrategyConfig, StrategyKind};
 use engine::{EngineConfig, NewBot};
 use std::fmt::Write;
@@ -239,30 +241,24 @@ fn a_sweep_is_the_same_on_one_thread_and_on_three_and_goes_on_where_it_ended() {
     assert!(page.contains("Heat map") && page.contains("fast=3"));
 }
 
-/// October 2025, recorded: stops fill inside their bars through the crash.
-#[test]
-fn a_recorded_crash_is_survived_with_stops_inside_their_bars() {
-    let shared = std::env::var_os("AMARKTAI_SHARED").map(PathBuf::from);
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let name = "data/binance_usdm_xrpusdt_5m_20250704_20251231.csv.gz";
-    let path = shared.unwrap_or(beside).join(name);
-    if !path.exists() {
-        return println!("skipped: {} is not there", path.display());
-    }
-    let mut dca = bot(StrategyKind::Dca, "{}");
-    dca.symbol = "XRP/USDT".parse().unwrap();
-    dca.timeframe = Some(domain::Timeframe::M5);
+/// The days around October's crash of 2025, recorded, for every kind with a stop.
+fn crash(kind: StrategyKind) -> Option<(Tape, Job)> {
+    let path = common::shared("data/binance_usdm_xrpusdt_5m_20250704_20251231.csv.gz")?;
+    let mut bot = bot(kind, "{}");
+    bot.symbol = "XRP/USDT".parse().unwrap();
+    bot.timeframe = Some(domain::Timeframe::M5);
     let stop_percent = Some(Amount::from_int(4));
     let target_percent = Some(Amount::from_int(2));
-    dca.exits = Some(domain::Exits { stop_percent, target_percent, ..Default::default() });
-    let mut plan = plan(&path, vec![dca]);
+    bot.exits = Some(domain::Exits { stop_percent, target_percent, ..Default::default() });
+    let mut plan = plan(&path, vec![bot]);
     plan.data[0].symbol = "XRP/USDT".parse().unwrap();
     plan.from = domain::Timestamp::parse("2025-10-01T00:00:00Z");
     plan.to = domain::Timestamp::parse("2025-10-20T00:00:00Z");
-    let (tape, job) = plan.prepare(engine_config(), None).unwrap();
-    let outcome = go(&tape, &job);
-    let stops = outcome.trades.iter().filter(|t| t.exit_reason == ExitReason::Stop).count();
-    assert!(stops > 0, "{} trades", outcome.trades.len());
+    Some(plan.prepare(engine_config(), None).unwrap())
+}
+
+/// Every fill is inside its bar, and orders that wait are in no bar that opened before they came.
+fn check_fills(tape: &Tape, outcome: &Outcome) {
     let market = &tape.markets[0];
     for fill in &outcome.fills {
         let price = market.instrument.price(fill.price, domain::Round::Down).unwrap();
@@ -273,4 +269,45 @@ fn a_recorded_crash_is_survived_with_stops_inside_their_bars() {
         };
         assert!((0..market.bars.len()).any(is_in), "{fill:?}");
     }
+}
+
+/// October 2025, recorded: stops fill inside their bars through the crash.
+#[test]
+fn a_recorded_crash_is_survived_with_stops_inside_their_bars() {
+    let mut stops = 0;
+    for kind in StrategyKind::ALL {
+        let Some((tape, job)) = crash(kind) else { return };
+        let outcome = go(&tape, &job);
+        stops += outcome.trades.iter().filter(|t| t.exit_reason == ExitReason::Stop).count();
+        check_fills(&tape, &outcome);
+    }
+    assert!(stops > 8, "{stops} stops");
+}
+
+/// The same with the worst hour missing: a stop that lies in the hole fills at the first price
+/// behind it, not at its own.
+#[test]
+fn a_stop_in_a_hole_of_a_recorded_crash_fills_at_the_first_price_behind_it() {
+    let mut below = 0;
+    for kind in [StrategyKind::Dca, StrategyKind::Grid, StrategyKind::BollingerReversion] {
+        let Some((mut tape, job)) = crash(kind) else { return };
+        let hole = ["2025-10-10T21:10:00Z", "2025-10-10T21:20:00Z"]
+            .map(|at| domain::Timestamp::parse(at).unwrap());
+        let market = &mut tape.markets[0];
+        market.bars.retain(|b| b.open_at < hole[0] || b.open_at >= hole[1]);
+        let first = market.bars.iter().find(|b| b.open_at >= hole[1]).copied().unwrap();
+        market.gaps = bar_gaps(&market.bars, market.timeframe.span().unwrap());
+        let closed = first.open_at + tape.markets[0].timeframe.span().unwrap();
+        let outcome = go(&tape, &job);
+        check_fills(&tape, &outcome);
+        let inside = |f: &&domain::FillRecord| f.at > hole[0] && f.at < hole[1];
+        assert_eq!(outcome.fills.iter().filter(inside).count(), 0, "filled where nothing was seen");
+        let open = tape.markets[0].instrument.price_amount(first.open);
+        let is_behind = |t: &&domain::Trade| {
+            t.exit_reason == ExitReason::Stop && t.exit_at >= hole[1] && t.exit_at <= closed
+        };
+        let stopped = outcome.trades.iter().filter(is_behind);
+        below += stopped.inspect(|t| assert!(t.exit_price <= open, "{t:?}")).count();
+    }
+    assert!(below > 0, "no stop lay in the hole");
 }

@@ -4,7 +4,9 @@
 use backtest::Source;
 use backtest::fidelity::{Fidelity, measure};
 use backtest::raw::Tape;
-use std::path::PathBuf;
+use backtest::recording::Recording;
+use backtest::tape::{Content, Header, Segment};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 fn data(names: &[&str]) -> Option<Vec<PathBuf>> {
@@ -33,8 +35,7 @@ fn measured(names: &[&str]) -> Option<Fidelity> {
 }
 
 fn measure_files(names: &[&str]) -> Option<Fidelity> {
-    let tape = Tape::open(&data(names)?).unwrap();
-    let fidelity = measure(&tape);
+    let fidelity = measure(&mut Recording::open(&data(names)?).unwrap()).unwrap();
     println!("{fidelity}");
     Some(fidelity)
 }
@@ -121,4 +122,67 @@ fn short_sessions_of_several_symbols_are_measured() {
         assert!(fidelity.taker[&0].n > 0 && fidelity.passive[&1].n > 100);
         assert_eq!(fidelity.violations, 0);
     }
+}
+
+/// KuCoin's ten seconds of a rush came in one burst: two milliseconds before they were told of, its
+/// orders had not happened yet, however many there were. Told in order they are right.
+#[test]
+fn orders_of_one_burst_are_right_at_once_and_flattered_before_it() {
+    let Some(fidelity) = measured(&["kucoin_spot_5pairs_20210425.session.jsonl.gz"]) else {
+        return;
+    };
+    let [at_once, before] = [0, 2].map(|lag| fidelity.taker[&lag].signed_bp.unwrap());
+    assert!(at_once.abs() <= 0.05, "{at_once}");
+    assert!(before < -5.0, "{before}");
+}
+
+/// Keeps a recording as a tape of ours, in as many files.
+fn kept(tape: &Tape, folder: &Path, files: usize) -> Vec<PathBuf> {
+    let parts = tape.records().chunks(tape.records().len().div_ceil(files));
+    let keep = |(i, part): (usize, &[backtest::Recorded])| {
+        let path = folder.join(format!("{i}.tape"));
+        let (content, instruments) = (Content::Events, tape.instruments().to_vec());
+        let (origin, note) = (String::new(), String::new());
+        let header = Header { content, instruments, origin, note };
+        let mut segment = Segment::create(&path, header).unwrap();
+        part.iter().for_each(|record| segment.event(record.clone()).unwrap());
+        segment.seal().unwrap();
+        path
+    };
+    parts.enumerate().map(keep).collect()
+}
+
+#[test]
+fn a_tape_of_ours_is_measured_as_the_recording_that_it_was() {
+    for name in [
+        "binance_spot_4alts_20211012.session.jsonl.gz",
+        "kucoin_spot_5pairs_20210425.session.jsonl.gz",
+    ] {
+        let Some(plain) = measured(&[name]) else { return };
+        let tape = Tape::open(&data(&[name]).unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = kept(&tape, folder.path(), 3);
+        let whole = measure(&mut Recording::open(&[folder.path().to_owned()]).unwrap()).unwrap();
+        assert_eq!(whole, plain, "{name}");
+        // Named one by one, in any order.
+        files.reverse();
+        assert_eq!(measure(&mut Recording::open(&files).unwrap()).unwrap(), plain, "{name}");
+    }
+}
+
+#[test]
+fn tapes_that_do_not_belong_together_are_refused_by_name() {
+    let name = "kucoin_spot_5pairs_20210425.session.jsonl.gz";
+    let Some(raw) = data(&[name]) else { return };
+    let tape = Tape::open(&raw).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let one = kept(&tape, folder.path(), 1).remove(0);
+    let why = |paths: &[PathBuf]| match Recording::open(paths) {
+        Ok(mut found) => measure(&mut found).map(|_| ()).unwrap_err().to_string(),
+        Err(error) => error.to_string(),
+    };
+    let mixed = why(&[one.clone(), raw[0].clone()]);
+    assert!(mixed.contains(name) && mixed.contains("raw recording among tapes"), "{mixed}");
+    let twice = why(&[one.clone(), one]);
+    assert!(twice.contains("0.tape") && twice.contains("before the tape before it"), "{twice}");
 }

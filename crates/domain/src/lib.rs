@@ -35,6 +35,7 @@ pub use instrument::{FeeSchedule, Instrument, InstrumentStatus, PercentBand};
 pub use ledger::{Book, LedgerAccount, Posting, Transfer, TransferReason};
 pub use market_event::{
     Bar, BookUpdate, ClosedBar, Level, MarketEvent, Print, Timeframe, Touch, UnknownTimeframe,
+    Withdrawn,
 };
 pub use number::{Amount, NumberError, Price, Quantity, Rate, Round, parse_scaled};
 pub use order::{

@@ -59,6 +59,23 @@ pub struct BookUpdate {
     pub asks: Vec<Level>,
 }
 
+/// An order of somebody else that left the book untraded. Only order-by-order feeds tell it, before
+/// the depth that shows the rest of its level.
+///
+/// Not its id but when it joined: whoever waits at that price joined before it or behind it, and
+/// that is all the queue needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    /// Of the book.
+    pub side: Side,
+    /// Where it rested.
+    pub price: Price,
+    /// What was left of it.
+    pub quantity: Quantity,
+    /// The exchange's book update id with which it joined; of a snapshot's orders the snapshot's.
+    pub joined_id: u64,
+}
+
 /// Everything that a feed delivers about an instrument.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MarketEvent {
@@ -83,6 +100,8 @@ pub enum MarketEvent {
     /// A bar closed, and nothing else is known of its time. Never from a live feed: data that was
     /// kept as bars alone.
     Bar(ClosedBar),
+    /// An order left untraded. The last variant: what was recorded before it is read as it was.
+    Withdrawn(Withdrawn),
 }
 
 /// A closed bar as the only witness of its time, with what has to be assumed of it.

@@ -413,8 +413,15 @@ fn tell_venue(
             let changed = Changed::Levels { bids: &update.bids, asks: &update.asks };
             shard.on_book(id, changed, world, out);
         }
-        MarketEvent::Feed { .. } if change.feed_changed => shard.on_feed(id, world, out),
+        MarketEvent::Feed { state, .. } if change.feed_changed => {
+            // A book comes before the word that it may be used: queues and takes see it now.
+            if state.is_fresh() {
+                shard.on_book(id, Changed::All, world, out);
+            }
+            shard.on_feed(id, world, out);
+        }
         MarketEvent::Gap { .. } => shard.on_gap(id),
+        MarketEvent::Withdrawn(withdrawn) => shard.on_withdrawn(id, withdrawn, world, out),
         MarketEvent::Feed { .. } | MarketEvent::Bar(_) => {}
     }
     shard.on_bid(id, world, out);

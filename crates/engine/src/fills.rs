@@ -36,6 +36,17 @@ impl Shard {
         });
     }
 
+    /// Somebody took an order back: whoever waited behind it is nearer.
+    pub(crate) fn on_withdrawn(
+        &mut self,
+        id: InstrumentId,
+        withdrawn: &domain::Withdrawn,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        self.at_venue(id, world, out, |venue, state, _| venue.on_withdrawn(withdrawn, state));
+    }
+
     pub(crate) fn on_book(
         &mut self,
         id: InstrumentId,

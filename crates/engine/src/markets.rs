@@ -302,6 +302,8 @@ impl Market {
             }
             // Taken apart by `Engine::on_closed_bar`.
             MarketEvent::Bar(_) => {}
+            // The depth that follows shows it; only queues ask whose it was.
+            MarketEvent::Withdrawn(_) => {}
             MarketEvent::Gap { from } => {
                 for series in &mut self.series {
                     series.builder.lost(*from, now);

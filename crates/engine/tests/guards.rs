@@ -308,3 +308,36 @@ fn an_emergency_stop_for_an_unknown_account_moves_nothing() {
     assert!(matches!(rig.order(Some(AccountId(9)), stop), Err(CommandError::NotFound { .. })));
     assert_eq!(rig.out.len(), before + 1, "the answer alone");
 }
+
+/// A connector tells a new book first, and then that it may be used.
+#[test]
+fn a_book_told_before_the_word_fresh_fills_at_that_word() {
+    let (mut rig, mut feed, _, bot) = with_grid();
+    fall(&mut feed, &mut rig);
+    assert!(!is_flat(&rig, bot));
+    feed.stale(&mut rig);
+    rig.pass(1_000);
+    let high = MID * 102 / 100;
+    feed.depth(&mut rig, true, &[(high - 1, 100_000_000)], &[(high + 1, 100_000_000)]);
+    assert_eq!(rig.trades().len(), 0, "nothing fills while the feed is stale");
+    feed.state(&mut rig, FeedState::Fresh);
+    assert_eq!(rig.trades().len(), 1, "{}", rig.view(bot).doing);
+    audit(&rig.out);
+}
+
+#[test]
+fn a_stop_in_an_emptied_book_waits_and_sells_at_the_first_bid_there_is() {
+    let (mut rig, mut feed, _, bot) = holding(stop_at(2));
+    feed.around(&mut rig, MID);
+    feed.touch(&mut rig, (0, 0), (MID + 1, 100_000_000));
+    feed.print(&mut rig, Side::Sell, MID * 80 / 100, 1_000_000_000);
+    rig.pass(2_000);
+    assert!(!is_flat(&rig, bot), "nobody bids");
+    assert_eq!(rig.fills().iter().filter(|f| f.side == Side::Sell).count(), 0);
+    feed.around(&mut rig, MID * 90 / 100);
+    rig.pass(60);
+    assert!(is_flat(&rig, bot));
+    let trade = rig.trades()[0];
+    assert_eq!((trade.exit_reason, trade.exit_price), (ExitReason::Stop, amount("8999.99")));
+    audit(&rig.out);
+}

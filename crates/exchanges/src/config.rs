@@ -126,6 +126,8 @@ pub struct ConnectorConfig {
     pub feed: FeedMode,
     /// With it Luno is streamed, without it polled.
     pub luno_key: Option<LunoKey>,
+    /// Rand traded there in thirty days: decides the tier of its fees.
+    pub luno_traded_zar: u64,
     /// Distance of two polls of all of Luno's quotes.
     pub poll_interval: Duration,
     /// Timeouts and intervals.
@@ -169,6 +171,7 @@ impl ConnectorConfig {
             stream_url: stream.to_owned(),
             feed: FeedMode::Full,
             luno_key: None,
+            luno_traded_zar: 0,
             poll_interval: Duration::from_secs(2),
             timings: Timings::default(),
             tap: None,

@@ -63,11 +63,14 @@ pub(crate) struct Resting {
     /// The optimistic count: cancels are taken to be ahead of us.
     pub(crate) ahead_optimistic: Quantity,
     pub(crate) filled_optimistic: Quantity,
-    /// What the level showed last, and what was printed there since.
+    /// What the level showed last, and what was printed and withdrawn there since.
     displayed: Quantity,
     printed: Quantity,
     foreseen: Foreseen,
     pub(crate) joined_at: Timestamp,
+    /// The book's update id when it joined: who joined with a later one is behind it.
+    #[serde(default)]
+    joined_id: u64,
     pub(crate) round_trip: Span,
 }
 
@@ -77,7 +80,7 @@ impl Resting {
         price: Price,
         quantity: (Quantity, Quantity),
         ahead: Quantity,
-        joined_at: Timestamp,
+        (joined_at, joined_id): (Timestamp, u64),
         round_trip: Span,
     ) -> Self {
         Self {
@@ -93,6 +96,7 @@ impl Resting {
             printed: Quantity::ZERO,
             foreseen: Foreseen::default(),
             joined_at,
+            joined_id,
             round_trip,
         }
     }
@@ -108,6 +112,26 @@ impl Resting {
             Quantity((self.ahead_optimistic.0 - cancelled).clamp(0, displayed.0));
         self.ahead = self.ahead.min(displayed);
         (self.displayed, self.printed) = (displayed, Quantity::ZERO);
+    }
+
+    /// An order left untraded that had joined with this update id.
+    fn withdraw(&mut self, quantity: Quantity, joined_id: u64) {
+        // Whoever it was, the level shrinks by it, and nobody has to guess why.
+        self.printed += quantity;
+        if joined_id > self.joined_id || self.ahead == UNKNOWN {
+            return;
+        }
+        self.ahead = Quantity((self.ahead.0 - quantity.0).max(0));
+        self.ahead_optimistic = Quantity((self.ahead_optimistic.0 - quantity.0).max(0));
+    }
+
+    /// The book was told anew, order by order: who left meanwhile was perhaps all ahead of us.
+    fn lose_sight(&mut self, update_id: u64) {
+        self.ahead_optimistic = Quantity::ZERO;
+        if update_id < self.joined_id {
+            // The exchange counts anew: nobody that it tells of is known to be ahead.
+            self.joined_id = 0;
+        }
     }
 
     /// A quote crossed it: no count of any queue says otherwise.
@@ -219,6 +243,16 @@ impl Queues {
         if let Some(level) = self.levels.get_mut(&price) {
             level.iter_mut().for_each(|o| o.see(displayed, until));
         }
+    }
+
+    /// An order left a level untraded.
+    pub(crate) fn withdraw(&mut self, price: Price, quantity: Quantity, joined_id: u64) {
+        self.at(price).iter_mut().for_each(|o| o.withdraw(quantity, joined_id));
+    }
+
+    /// The whole book was told anew, order by order.
+    pub(crate) fn lose_sight(&mut self, update_id: u64) {
+        self.levels.values_mut().flatten().for_each(|o| o.lose_sight(update_id));
     }
 
     /// All prices at which we rest.

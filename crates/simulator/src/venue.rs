@@ -323,7 +323,9 @@ impl Venue {
             SmallVec::new()
         };
         let available: Quantity = executions.iter().map(|e| e.quantity).sum();
-        if post_only && !executions.is_empty() {
+        // Our own resting orders are part of the exchange's book, though no feed shows them.
+        let meets_own = limit.is_some_and(|l| !self.reached_own(book_side, l).is_empty());
+        if post_only && (meets_own || !executions.is_empty()) {
             return out.push(match exchange {
                 domain::Exchange::Binance => reject(Cause::WouldTake),
                 _ => SimEvent::Cancelled(order.id, CancelReason::PostOnly, at),
@@ -332,7 +334,9 @@ impl Venue {
             let code = code(exchange, Cause::NotAllAtOnce).into();
             return out.push(SimEvent::Expired(order.id, code, at));
         }
-        self.expire_own_makers(&order, &executions, at, exchange, out);
+        let is_whole = available >= order.quantity;
+        let reach = if is_whole { executions.last().copied() } else { None };
+        self.expire_own_makers(&order, reach, at, exchange, out);
         let mut rest = order.quantity;
         for execution in executions {
             rest -= execution.quantity;
@@ -367,7 +371,9 @@ impl Venue {
                     _ => UNKNOWN,
                 };
                 let quantity = (order.quantity, rest);
-                let order_ = Resting::new(order.id, price, quantity, ahead, at, order.round_trip);
+                let joined = (at, market.book.update_id());
+                let order_ =
+                    Resting::new(order.id, price, quantity, ahead, joined, order.round_trip);
                 self.queues_mut(order.side).push(order_);
                 return out.push(SimEvent::Accepted(order.id, at));
             }
@@ -378,27 +384,42 @@ impl Venue {
         out.push(SimEvent::Expired(order.id, code, at));
     }
 
-    /// Self-trade prevention: our resting orders that would be hit expire (the exchanges' default
-    /// where they have one).
+    /// Prices of our resting orders of a side that a taker with this limit could reach.
+    fn reached_own(&self, side: Side, limit: Price) -> SmallVec<[Price; 4]> {
+        match self.queues(side).is_empty() {
+            true => SmallVec::new(),
+            false => self.queues(side).reached(side, limit),
+        }
+    }
+
+    /// Self-trade prevention: our resting orders that would be hit expire, as by Binance's default
+    /// `EXPIRE_MAKER` and KuCoin's `CO`. Luno names no rule: the same.
+    ///
+    /// `last` is the last execution of an order that was filled whole: what lies behind it, or
+    /// behind that queue at its price, was not met. Any other order goes on to its limit.
     fn expire_own_makers(
         &mut self,
         order: &Incoming,
-        executions: &[crate::Execution],
+        last: Option<crate::Execution>,
         at: Timestamp,
         exchange: domain::Exchange,
         out: &mut Vec<SimEvent>,
     ) {
-        let limit = match order.kind {
-            OrderKind::Limit { price, .. } => Some(price),
-            OrderKind::Market => executions.last().map(|e| e.price),
+        let other = order.side.opposite();
+        let limit = match (last, order.kind) {
+            (Some(last), _) => last.price,
+            (None, OrderKind::Limit { price, .. }) => price,
+            (None, OrderKind::Market) => match (order.side, order.worst_price) {
+                (_, Some(worst)) => worst,
+                (Side::Buy, None) => Price(i64::MAX),
+                (Side::Sell, None) => Price(i64::MIN),
+            },
         };
-        let (Some(limit), other) = (limit, order.side.opposite()) else { return };
-        if self.queues(other).is_empty() {
-            return;
-        }
-        for price in self.queues(other).reached(other, limit) {
+        for price in self.reached_own(other, limit) {
+            let before = last.filter(|l| l.price == price).map(|l| l.quantity);
+            let is_met = |o: &&Resting| before.is_none_or(|taken| o.ahead < taken);
             let ids: SmallVec<[OrderId; 2]> =
-                self.queues_mut(other).at(price).iter().map(|o| o.id).collect();
+                self.queues_mut(other).at(price).iter().filter(is_met).map(|o| o.id).collect();
             for id in ids {
                 self.queues_mut(other).remove(id, price);
                 let code = code(exchange, Cause::SelfTrade).into();

@@ -263,3 +263,39 @@ fn a_buy_never_pays_beyond_what_was_held_for_it() {
     assert_eq!(bench.fills(), [(1_999, 4), (2_000, 1)]);
     assert!(bench.venue.is_idle());
 }
+
+#[test]
+fn own_orders_that_a_taker_does_not_reach_stay() {
+    let mut bench = Bench::with(Exchange::Binance, &[(100, 10)], &[(101, 10), (103, 10)]);
+    let behind = bench.send(Wish::limit(Side::Sell, 101, 5));
+    let far = bench.send(Wish::limit(Side::Sell, 102, 5));
+    bench.take();
+    // 4 of the 10 that stand before us at 101: nobody gets to ours, whatever the limit allows.
+    bench.send(Wish::limit(Side::Buy, 105, 4));
+    assert_eq!(bench.fills(), [(101, 4)]);
+    assert_eq!(bench.venue.open_count(), 2);
+    // The rest of that level, and one more: ours at both prices would have been hit.
+    bench.send(Wish::limit(Side::Buy, 105, 7));
+    let events = bench.take();
+    let code = "EXPIRED_IN_MATCH";
+    assert_eq!(events[0], SimEvent::Expired(behind, code.into(), bench.now));
+    assert_eq!(events[1], SimEvent::Expired(far, code.into(), bench.now));
+    let took: Vec<_> = fills(&events).iter().map(|f| (f.price.0, f.quantity.0)).collect();
+    assert_eq!(took, [(101, 6), (103, 1)]);
+}
+
+#[test]
+fn a_post_only_order_that_meets_our_own_is_no_maker_either() {
+    for (exchange, is_rejected) in [(Exchange::Binance, true), (Exchange::Kucoin, false)] {
+        let mut bench = Bench::with(exchange, &[(100, 10)], &[(110, 10)]);
+        let resting = bench.send(Wish::limit(Side::Sell, 105, 5));
+        bench.take();
+        let id = bench.send(Wish::limit(Side::Buy, 106, 5).post_only());
+        let said = bench.take();
+        match is_rejected {
+            true => assert!(matches!(said[..], [SimEvent::Rejected(it, ..)] if it == id)),
+            false => assert_eq!(said, [SimEvent::Cancelled(id, CancelReason::PostOnly, bench.now)]),
+        }
+        assert!(bench.venue.waiting(resting).is_some(), "nothing happened to what rests");
+    }
+}

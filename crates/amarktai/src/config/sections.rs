@@ -161,6 +161,8 @@ pub struct Exchanges {
     pub luno_poll_interval_ms: u32,
     /// Opens Luno's stream and candles.
     pub luno_key: Option<ReadKey>,
+    /// Rand traded on Luno in thirty days: the tier of its fees.
+    pub luno_traded_zar: u32,
 }
 
 impl Exchanges {
@@ -195,6 +197,12 @@ impl Exchanges {
                 1_000,
             ),
             luno_key: luno_key(reader),
+            luno_traded_zar: reader.value(
+                "exchanges.luno.traded_zar",
+                "Rand traded there in thirty days: decides the tier of its fees.",
+                &kind::whole32(" of rand", 0, 1_000_000_000),
+                0,
+            ),
         }
     }
 }

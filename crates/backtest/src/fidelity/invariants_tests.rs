@@ -4,7 +4,7 @@
 
 use super::order::approve;
 use super::view::View;
-use super::{Clock, Market, bars::random, unlimited};
+use super::{Clock, Known as KnownMarket, Market, bars::random, unlimited};
 use crate::raw::Tape;
 use crate::{Recorded, Source};
 use domain::{
@@ -46,6 +46,8 @@ struct Known {
     reachable: Quantity,
     is_final: bool,
     ahead: Option<Quantity>,
+    /// It rests, and so many of ours joined before it.
+    joined: Option<usize>,
 }
 
 /// How the tape is played.
@@ -65,6 +67,7 @@ struct Play<'a> {
     known: BTreeMap<OrderId, Known>,
     taken: BTreeMap<(Side, Price), Quantity>,
     said: Vec<SimEvent>,
+    joins: usize,
     draws: u64,
 }
 
@@ -76,6 +79,7 @@ fn play(market: &Market<'_>, way: Way) -> Vec<SimEvent> {
         known: BTreeMap::new(),
         taken: BTreeMap::new(),
         said: Vec::new(),
+        joins: 0,
         draws: way.seed,
     };
     for (i, record) in market.records.iter().enumerate() {
@@ -131,9 +135,18 @@ impl Play<'_> {
         let approved = approve(self.market, id, side, kind, quantity, own, at).unwrap();
         let limit = matches!(kind, OrderKind::Limit { .. }).then_some(price);
         let (filled, maker, reachable) = Default::default();
-        let (is_final, ahead) = (false, None);
-        self.known
-            .insert(id, Known { side, limit, quantity, filled, maker, reachable, is_final, ahead });
+        let known = Known {
+            side,
+            limit,
+            quantity,
+            filled,
+            maker,
+            reachable,
+            is_final: false,
+            ahead: None,
+            joined: None,
+        };
+        self.known.insert(id, known);
         self.venue.submit(approved, ROUND_TRIP);
         // An older one is taken back.
         let open: Vec<OrderId> =
@@ -174,7 +187,12 @@ impl Play<'_> {
         for event in &events {
             match event {
                 SimEvent::Filled(fill, is_last) => self.check_fill(fill, *is_last),
-                SimEvent::Accepted(id, _) => assert!(!self.known[id].is_final),
+                SimEvent::Accepted(id, _) => {
+                    let known = self.known.get_mut(id).unwrap();
+                    assert!(!known.is_final && known.joined.is_none());
+                    self.joins += 1;
+                    known.joined = Some(self.joins);
+                }
                 SimEvent::Rejected(id, ..)
                 | SimEvent::Expired(id, ..)
                 | SimEvent::Cancelled(id, ..) => {
@@ -183,7 +201,29 @@ impl Play<'_> {
                 }
             }
         }
+        for event in &events {
+            if let SimEvent::Filled(fill, _) = event
+                && fill.liquidity == Liquidity::Maker
+            {
+                self.check_priority(fill.order);
+            }
+        }
         self.said.extend(events);
+    }
+
+    /// Who of ours rests at a better price, or joined earlier at the same, was filled whole before.
+    fn check_priority(&self, filled: OrderId) {
+        let of = &self.known[&filled];
+        for (id, other) in self.known.iter().filter(|(_, k)| k.side == of.side && !k.is_final) {
+            let (Some(rank), Some(own)) = (other.joined, of.joined) else { continue };
+            let (theirs, ours) = (other.limit.unwrap(), of.limit.unwrap());
+            let is_better = match of.side {
+                Side::Buy => theirs > ours,
+                Side::Sell => theirs < ours,
+            };
+            let is_before = is_better || theirs == ours && rank < own;
+            assert!(!is_before, "{filled:?} was filled before {id:?}: {of:?} {other:?}");
+        }
     }
 
     fn check_fill(&mut self, fill: &Fill, is_last: bool) {
@@ -255,7 +295,8 @@ fn played<T>(change: impl Fn(&mut [Recorded]), then: impl FnOnce(&Market<'_>) ->
     let instrument = unlimited(&tape.instruments()[0]);
     let clock = Clock::of(&records);
     let settled_at = Timestamp(i64::MIN);
-    let market = Market { instrument: &instrument, records: &records, settled_at, clock };
+    let known = &KnownMarket::default();
+    let market = Market { instrument: &instrument, records: &records, known, settled_at, clock };
     Some(then(&market))
 }
 
@@ -314,6 +355,24 @@ fn disturb(record: &mut Recorded) {
         MarketEvent::Book(book) => book.bids.iter_mut().chain(&mut book.asks).for_each(shift),
         _ => {}
     }
+}
+
+/// A tape that is too long for one piece says the same but for what lies where two meet.
+#[test]
+fn pieces_of_a_tape_say_what_the_whole_says() {
+    let Some(mut tape) = tape() else { return };
+    let whole = super::measure(&mut tape).unwrap();
+    let pieces = super::in_pieces(&mut self::tape().unwrap(), 9_000).unwrap();
+    let near = |a: Option<f64>, b: Option<f64>, by: f64| (a.unwrap() - b.unwrap()).abs() <= by;
+    for lag in super::LAGS_MS {
+        let (a, b) = (whole.taker[&lag], pieces.taker[&lag]);
+        assert!(a.n.abs_diff(b.n) * 100 <= a.n, "{} {}", a.n, b.n);
+        assert!(near(a.signed_bp, b.signed_bp, 0.01), "{a:?} {b:?}");
+        assert!(near(a.abs_bp, b.abs_bp, 0.01), "{a:?} {b:?}");
+    }
+    let (a, b) = (whole.passive[&1], pieces.passive[&1]);
+    assert!(a.n.abs_diff(b.n) * 20 <= a.n && near(a.shown, b.shown, 0.02), "{a:?} {b:?}");
+    assert_eq!((whole.violations, pieces.violations), (0, 0));
 }
 
 const fn at(event: &SimEvent) -> Timestamp {

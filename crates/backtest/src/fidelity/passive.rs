@@ -62,7 +62,7 @@ pub(super) fn run(market: &Market<'_>) -> (Vec<Watched>, u64) {
         }
         watch.close(record.at);
         let changed = view.apply(record);
-        watch.tell(changed, &record.event, record.at, &view.state());
+        watch.tell(changed, &record.event, record.at, &view);
     }
     watch.finish();
     (watch.done, watch.violations)
@@ -96,9 +96,10 @@ impl Watch {
         changed: Option<Changed<'_>>,
         event: &MarketEvent,
         now: Timestamp,
-        state: &MarketState<'_>,
+        view: &View<'_>,
     ) {
         let mut events = Vec::new();
+        let (state, of_print) = (&view.state(), &view.state_of_print(now));
         let (end, done, violations) = (self.end, &mut self.done, &mut self.violations);
         self.live.retain_mut(|order| {
             events.clear();
@@ -108,7 +109,10 @@ impl Watch {
             }
             if let MarketEvent::Print(print) = event {
                 order.reach_by_print(print);
-                order.venue.on_print(print, now, state, &mut events);
+                order.venue.on_print(print, now, of_print, &mut events);
+            }
+            if let MarketEvent::Withdrawn(withdrawn) = event {
+                order.venue.on_withdrawn(withdrawn, state);
             }
             let is_filled = events.iter().any(|e| matches!(e, SimEvent::Filled(_, true)));
             *violations += order.check(is_filled);

@@ -9,7 +9,7 @@ use super::recorder::Recorder;
 use crate::TapeError;
 use domain::{
     BookUpdate, DataGrade, Exchange, Level, Price, Print, Quantity, Side, Span, Timestamp,
-    parse_scaled,
+    Withdrawn, parse_scaled,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -56,6 +56,8 @@ struct Order {
     price: i64,
     quantity: i64,
     created_at: Timestamp,
+    /// The update with which it joined the book.
+    joined_id: u64,
     /// It crosses the book: it is on its way through, nobody sees it rest.
     is_taking: bool,
 }
@@ -80,6 +82,7 @@ pub(super) struct Log {
     reductions: VecDeque<Reduction>,
     taking: Vec<u64>,
     changed: Vec<(Side, i64)>,
+    withdrawn: Option<Withdrawn>,
     update_id: u64,
 }
 
@@ -139,6 +142,9 @@ impl Log {
         }
         if !self.changed.is_empty() {
             out.grade(at, i, DataGrade::L3);
+            if let Some(withdrawn) = self.withdrawn.take() {
+                out.withdrawn(at, i, withdrawn);
+            }
             let update = self.update();
             out.book(at, i, update);
         }
@@ -161,6 +167,11 @@ impl Log {
         })
     }
 
+    /// Of the update that the line at hand becomes.
+    const fn next_id(&self) -> u64 {
+        self.update_id + 1
+    }
+
     fn add(&mut self, side: Side, price: i64, quantity: i64) {
         let levels = &mut self.levels[index(side)];
         let level = levels.entry(price).or_default();
@@ -180,7 +191,8 @@ impl Log {
         } else {
             self.add(side, price, quantity);
         }
-        let order = Order { side, price, quantity, created_at: at, is_taking };
+        let joined_id = self.next_id();
+        let order = Order { side, price, quantity, created_at: at, joined_id, is_taking };
         self.orders.insert(wire.id, order);
         Ok(())
     }
@@ -200,14 +212,20 @@ impl Log {
         if before.quantity > left {
             self.reduce(Reduction { quantity: before.quantity - left, order: before });
         }
+        // One that moves to another price begins anew there.
+        let has_moved = price != before.price;
+        if (!stays || has_moved) && left > 0 && !before.is_taking {
+            let (price, quantity) = (Price(before.price), Quantity(left.min(before.quantity)));
+            let (side, joined_id) = (before.side, before.joined_id);
+            self.withdrawn = Some(Withdrawn { side, price, quantity, joined_id });
+        }
         if !stays || left == 0 {
             return Ok(());
         }
-        // One that moves to another price begins anew there.
-        let has_moved = price != before.price;
         let is_taking = if has_moved { self.crosses(before.side, price) } else { before.is_taking };
         let created_at = if has_moved { at } else { before.created_at };
-        let order = Order { price, quantity: left, created_at, is_taking, ..before };
+        let joined_id = if has_moved { self.next_id() } else { before.joined_id };
+        let order = Order { price, quantity: left, created_at, joined_id, is_taking, ..before };
         if !is_taking {
             self.add(order.side, price, left);
         } else if !self.taking.contains(&wire.id) {
@@ -306,8 +324,9 @@ impl Log {
                 continue;
             }
             self.add(order.side, order.price, order.quantity);
+            let joined_id = self.next_id();
             if let Some(order) = self.orders.get_mut(&id) {
-                order.is_taking = false;
+                (order.is_taking, order.joined_id) = (false, joined_id);
             }
         }
     }

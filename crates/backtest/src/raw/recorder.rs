@@ -4,7 +4,7 @@ use crate::Recorded;
 use crate::tape::assumed_instrument;
 use domain::{
     Amount, BookUpdate, DataGrade, Exchange, FeeSchedule, FeedState, Instrument, Level,
-    MarketEvent, Price, Print, Quantity, Rate, Symbol, Timestamp, Touch,
+    MarketEvent, Price, Print, Quantity, Rate, Symbol, Timestamp, Touch, Withdrawn,
 };
 
 /// Scale of instruments that only the tape tells of: the decimals of the exchanges' texts.
@@ -101,6 +101,10 @@ impl Recorder {
         self.see(instrument, &update.bids);
         self.see(instrument, &update.asks);
         self.push(at, instrument, MarketEvent::Book(update));
+    }
+
+    pub(super) fn withdrawn(&mut self, at: Timestamp, instrument: usize, withdrawn: Withdrawn) {
+        self.push(at, instrument, MarketEvent::Withdrawn(withdrawn));
     }
 
     /// A print, or several in one that begin with the id `first`; `None`: ids have no order here.

@@ -4,7 +4,7 @@ use super::column::Column;
 use crate::recorded::Recorded;
 use domain::{
     BookUpdate, ClosedBar, FeedGrade, FeedState, Level, MarketEvent, Price, Print, Quantity, Side,
-    Timestamp, Touch,
+    Timestamp, Touch, Withdrawn,
 };
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,7 @@ enum Other {
     Resyncing(FeedGrade, String),
     Gap(Timestamp),
     Bar(ClosedBar),
+    Withdrawn(Withdrawn),
 }
 
 impl Other {
@@ -52,6 +53,7 @@ impl Other {
             Self::Resyncing(grade, why) => feed(grade, FeedState::Resyncing(why.clone())),
             Self::Gap(from) => MarketEvent::Gap { from: *from },
             Self::Bar(bar) => MarketEvent::Bar(*bar),
+            Self::Withdrawn(withdrawn) => MarketEvent::Withdrawn(*withdrawn),
         }
     }
 
@@ -91,6 +93,7 @@ impl EventChunk {
                 }
                 MarketEvent::Gap { from } => other(&mut others, Other::Gap(*from)),
                 MarketEvent::Bar(bar) => other(&mut others, Other::Bar(*bar)),
+                MarketEvent::Withdrawn(left) => other(&mut others, Other::Withdrawn(*left)),
             });
         }
         Self {

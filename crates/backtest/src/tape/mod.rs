@@ -22,7 +22,7 @@ pub use folder::{Folder, SEGMENT_BYTES_MAX, segments};
 pub use instrument::assumed_instrument;
 pub use memory::Loaded;
 pub use segment::{Heard, Note, Reader, Said, Segment};
-pub(crate) use segment::{unreadable, useless};
+pub(crate) use segment::{is_segment, unreadable, useless};
 pub use source::{BarFile, TapeFile, open, read_bars};
 
 /// Ends the name of every segment.

@@ -74,6 +74,13 @@ pub(crate) fn useless(path: &Path, problem: impl Into<String>) -> TapeError {
     TapeError::File { path: path.to_owned(), problem: problem.into() }
 }
 
+/// Does a file begin as a segment does?
+pub(crate) fn is_segment(path: &Path) -> bool {
+    let mut magic = [0; MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    read.is_ok() && &magic == MAGIC
+}
+
 /// A segment in the making. Rows become blocks in runs; what was not flushed dies with us.
 pub struct Segment {
     file: File,

@@ -5,7 +5,7 @@ use backtest::Recorded;
 use backtest::tape::assumed_instrument;
 use domain::{
     Bar, BookUpdate, DataGrade, Exchange, FeedState, Instrument, Level, MarketEvent, Price, Print,
-    Quantity, Side, Span, Timestamp, Touch,
+    Quantity, Side, Span, Timestamp, Touch, Withdrawn,
 };
 use proptest::prelude::*;
 use std::path::PathBuf;
@@ -89,6 +89,11 @@ fn event() -> impl Strategy<Value = MarketEvent> {
                 bids,
             })
         ),
+        1 => (any::<bool>(), level(), any::<u64>()).prop_map(|(is_bid, l, joined_id)| {
+            let side = if is_bid { Side::Buy } else { Side::Sell };
+            let Level { price, quantity } = l;
+            MarketEvent::Withdrawn(Withdrawn { side, price, quantity, joined_id })
+        }),
         1 => any::<i64>().prop_map(|at| MarketEvent::Gap { from: Timestamp(at) }),
         1 => Just(MarketEvent::Feed {
             state: FeedState::Stale("silent".into()),

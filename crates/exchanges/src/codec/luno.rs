@@ -1,12 +1,12 @@
 //! Luno: the order-by-order stream and public REST.
 
 use super::{
-    DecodeError, InstrumentList, Int, bad, capped, json, millis, positive, price, quantity,
-    refused, symbol,
+    DecodeError, InstrumentList, Int, bad, capped, json, luno_fees, millis, positive, price,
+    quantity, refused, symbol,
 };
 use domain::{
-    Amount, Bar, BookUpdate, Exchange, FeeSchedule, Instrument, InstrumentStatus, Level, Price,
-    Print, Quantity, Rate, Round, Side, Timestamp, parse_scaled,
+    Amount, Bar, BookUpdate, Exchange, Instrument, InstrumentStatus, Level, Price, Print, Quantity,
+    Round, Side, Timestamp, parse_scaled,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -206,17 +206,24 @@ struct Market<'a> {
     fee_scale: Option<Int>,
 }
 
-/// Decodes `/api/exchange/1/markets`.
+/// Decodes `/api/exchange/1/markets` for somebody who traded nothing yet.
 ///
 /// # Errors
 /// Where the list itself is malformed; a single bad market is only named in the result.
 pub fn decode_markets(body: &[u8]) -> Result<InstrumentList, DecodeError> {
+    decode_markets_for(body, 0)
+}
+
+/// The same for somebody who traded this much rand in thirty days: fees hang from it.
+///
+/// # Errors
+/// As [`decode_markets`].
+pub fn decode_markets_for(body: &[u8], traded_zar: u64) -> Result<InstrumentList, DecodeError> {
     let list: Markets<'_> = json(body)?;
-    Ok(InstrumentList::collect(
-        list.markets
-            .iter()
-            .map(|raw| json::<Market<'_>>(raw.get().as_bytes()).and_then(|m| instrument(&m))),
-    ))
+    let one = |raw: &RawValue| {
+        json::<Market<'_>>(raw.get().as_bytes()).and_then(|m| instrument(&m, traded_zar))
+    };
+    Ok(InstrumentList::collect(list.markets.iter().map(|raw| one(raw))))
 }
 
 /// The only renamed code of Luno's 145 markets.
@@ -234,7 +241,7 @@ pub fn status(text: &str) -> InstrumentStatus {
     }
 }
 
-fn instrument(wire: &Market<'_>) -> Result<Instrument, DecodeError> {
+fn instrument(wire: &Market<'_>, traded_zar: u64) -> Result<Instrument, DecodeError> {
     let name = wire.market_id.as_ref();
     let scale = |field, value: Int| match u8::try_from(value.0) {
         Ok(v @ 0..=12) => Ok(v),
@@ -245,6 +252,7 @@ fn instrument(wire: &Market<'_>) -> Result<Instrument, DecodeError> {
     let price_scale = Instrument::scale_for(price_places);
     let quantity_scale = Instrument::scale_for(volume_places);
     let step = |scale: u8, places: u8| 10i64.pow(u32::from(scale - places));
+    let fee_places = wire.fee_scale.and_then(|s| u8::try_from(s.0).ok()).unwrap_or(8).min(12);
     Ok(Instrument {
         exchange: Exchange::Luno,
         symbol: symbol(canonical(&wire.base_currency), canonical(&wire.counter_currency))?,
@@ -270,33 +278,8 @@ fn instrument(wire: &Market<'_>) -> Result<Instrument, DecodeError> {
         max_notional: None,
         percent_band: None,
         max_open_orders: None,
-        fees: fees(wire),
+        fees: luno_fees::of(&wire.base_currency, &wire.counter_currency, traded_zar, fee_places),
     })
-}
-
-const FIAT: [&str; 14] = [
-    "ZAR", "MYR", "NGN", "IDR", "KES", "UGX", "AUD", "GBP", "EUR", "USD", "SGD", "CAD", "ZMW",
-    "GHS",
-];
-
-/// The entry tier of South Africa's table; ZARU is a token, so its pairs are crypto/crypto.
-fn fees(wire: &Market<'_>) -> FeeSchedule {
-    let is_fiat = FIAT.contains(&wire.counter_currency.as_ref());
-    let is_stable = matches!(wire.base_currency.as_ref(), "USDT" | "USDC");
-    let (maker, taker, class) = match (is_fiat, is_stable) {
-        (true, false) => (40, 60, "crypto/fiat"),
-        (true, true) => (-1, 20, "stablecoin/fiat"),
-        (false, _) => (8, 10, "crypto/crypto"),
-    };
-    FeeSchedule {
-        maker: Rate::from_bp(maker),
-        taker: Rate::from_bp(taker),
-        // No document names the currency of a buy's fee; the one sample (a sell) has a fee_base,
-        // which fits neither rule, so the value is charged in counter currency.
-        in_received: false,
-        places: wire.fee_scale.and_then(|s| u8::try_from(s.0).ok()).unwrap_or(8).min(12),
-        source: format!("Luno {class}, entry tier (South Africa), 2026-09-17"),
-    }
 }
 
 /// One line of `/api/1/tickers`. An empty side is `0.00`.

@@ -6,6 +6,7 @@ mod binance_info;
 pub mod kucoin;
 pub mod kucoin_classic;
 pub mod luno;
+mod luno_fees;
 
 use domain::{
     Amount, Currency, Exchange, Instrument, Level, NumberError, Price, Quantity, Round, Symbol,

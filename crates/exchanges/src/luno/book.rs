@@ -2,7 +2,7 @@
 
 use crate::codec::luno::{self as codec, CreateUpdate, Snapshot, TradeUpdate, Update};
 use crate::codec::{DecodeError, millis, positive, price, refused};
-use domain::{BookUpdate, Instrument, Level, Price, Print, Quantity, Side};
+use domain::{BookUpdate, Instrument, Level, Price, Print, Quantity, Side, Withdrawn};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +11,8 @@ struct Order {
     side: Side,
     price: i64,
     quantity: i64,
+    /// The number of the update with which it joined.
+    joined_id: u64,
 }
 
 /// Why the stream has to be opened anew: there is no way to ask for a snapshot.
@@ -42,6 +44,8 @@ pub struct Applied {
     pub book: BookUpdate,
     /// Its trades, in order.
     pub prints: Vec<Print>,
+    /// The order that left untraded.
+    pub withdrawn: Option<Withdrawn>,
 }
 
 /// See the module.
@@ -74,14 +78,14 @@ impl OrderBook {
         of: &Instrument,
     ) -> Result<BookUpdate, BookError> {
         *self = Self::default();
+        let sequence = wire.sequence.id(&of.native, "sequence")?;
         for (side, orders) in [(Side::Buy, &wire.bids), (Side::Sell, &wire.asks)] {
             for order in orders {
                 let price = price(of, "order.price", order.price)?;
                 let quantity = positive(of, "order.volume", order.volume)?;
-                self.insert(&order.id, side, price, quantity);
+                self.insert(&order.id, side, price, quantity, sequence);
             }
         }
-        let sequence = wire.sequence.id(&of.native, "sequence")?;
         let at = Some(millis(&of.native, "timestamp", wire.timestamp)?);
         self.last = Some(sequence);
         let level = |(p, q): (&i64, &i64)| Level { price: Price(*p), quantity: Quantity(*q) };
@@ -119,15 +123,21 @@ impl OrderBook {
             prints.push(self.trade(trade, of, at, &mut touched)?);
         }
         if let Some(create) = &wire.create_update {
-            self.create(create, of, &mut touched)?;
+            self.create(create, of, got, &mut touched)?;
         }
         // An unknown id is fine: it may have traded away in this very update.
-        if let Some(order) =
-            wire.delete_update.as_ref().and_then(|d| self.orders.remove(d.order_id.as_ref()))
-        {
+        let deleted =
+            wire.delete_update.as_ref().and_then(|d| self.orders.remove(d.order_id.as_ref()));
+        if let Some(order) = deleted {
             self.level(order.side, order.price, -order.quantity);
             touched.insert((order.side == Side::Buy, order.price));
         }
+        let withdrawn = deleted.map(|order| Withdrawn {
+            side: order.side,
+            price: Price(order.price),
+            quantity: Quantity(order.quantity),
+            joined_id: order.joined_id,
+        });
         self.last = Some(got);
         let level = |(is_bid, price): &(bool, i64)| {
             let side = if *is_bid { &self.bids } else { &self.asks };
@@ -144,11 +154,11 @@ impl OrderBook {
             bids: of_side(true),
             asks: of_side(false),
         };
-        Ok(Some(Applied { book, prints }))
+        Ok(Some(Applied { book, prints, withdrawn }))
     }
 
-    fn insert(&mut self, id: &str, side: Side, price: Price, quantity: Quantity) {
-        let order = Order { side, price: price.0, quantity: quantity.0 };
+    fn insert(&mut self, id: &str, side: Side, price: Price, quantity: Quantity, joined_id: u64) {
+        let order = Order { side, price: price.0, quantity: quantity.0, joined_id };
         if let Some(old) = self.orders.insert(id.to_owned(), order) {
             self.level(old.side, old.price, -old.quantity);
         }
@@ -200,6 +210,7 @@ impl OrderBook {
         &mut self,
         wire: &CreateUpdate<'_>,
         of: &Instrument,
+        joined_id: u64,
         touched: &mut BTreeSet<(bool, i64)>,
     ) -> Result<(), BookError> {
         let side = match wire.side.as_ref() {
@@ -209,7 +220,7 @@ impl OrderBook {
         };
         let price = price(of, "order.price", wire.price)?;
         let quantity = positive(of, "order.volume", wire.volume)?;
-        self.insert(&wire.order_id, side, price, quantity);
+        self.insert(&wire.order_id, side, price, quantity, joined_id);
         touched.insert((side == Side::Buy, price.0));
         Ok(())
     }
@@ -287,8 +298,14 @@ mod tests {
         let delete = r#","delete_update":{"order_id":"5"}"#;
         let applied = send(&mut book, &of, 3, delete).unwrap().unwrap();
         assert_eq!(applied.book.bids[0].quantity.0, 120_000_000);
+        let left = |w: Withdrawn| (w.side, w.quantity.0, w.joined_id);
+        assert_eq!(applied.withdrawn.map(left), Some((Side::Buy, 50_000_000, 1)));
         let unknown = r#","delete_update":{"order_id":"nobody"}"#;
-        assert!(send(&mut book, &of, 4, unknown).unwrap().unwrap().book.bids.is_empty());
+        let nothing = send(&mut book, &of, 4, unknown).unwrap().unwrap();
+        assert!(nothing.book.bids.is_empty() && nothing.withdrawn.is_none());
+        let delete = r#","delete_update":{"order_id":"8"}"#;
+        let applied = send(&mut book, &of, 5, delete).unwrap().unwrap();
+        assert_eq!(applied.withdrawn.map(left), Some((Side::Buy, 100_000_000, 2)));
     }
 
     #[test]

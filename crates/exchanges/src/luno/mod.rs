@@ -10,7 +10,7 @@ use crate::rest::Reply;
 use crate::session::Protocol;
 use crate::shard::{Changes, End, Flow, Shard, Shared};
 use book::{BookError, OrderBook};
-use domain::{Instrument, InstrumentId, Print, Timestamp};
+use domain::{Instrument, InstrumentId, MarketEvent, Print, Timestamp};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -76,6 +76,9 @@ impl Luno {
         }
         for print in applied.prints {
             shard.print(id, at, print).await?;
+        }
+        if let Some(withdrawn) = applied.withdrawn {
+            shard.emit(id, at, MarketEvent::Withdrawn(withdrawn)).await?;
         }
         if applied.book.bids.is_empty() && applied.book.asks.is_empty() {
             return Ok(());
@@ -194,7 +197,7 @@ pub(crate) async fn instruments(
     shared: &Shared,
 ) -> Result<crate::codec::InstrumentList, ExchangeError> {
     let reply = shared.rest.get("/api/exchange/1/markets", 1).await?;
-    Ok(codec::decode_markets(&reply.body)?)
+    Ok(codec::decode_markets_for(&reply.body, shared.config.luno_traded_zar)?)
 }
 
 /// There is no time endpoint: the `Date` header, known to the second, of the cheapest call.

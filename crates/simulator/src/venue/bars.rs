@@ -248,7 +248,7 @@ impl Venue {
             (OrderKind::Limit { price, .. }, TimeInForce::Gtc) => {
                 let quantity = (order.quantity, rest);
                 let resting =
-                    Resting::new(order.id, price, quantity, UNKNOWN, at, order.round_trip);
+                    Resting::new(order.id, price, quantity, UNKNOWN, (at, 0), order.round_trip);
                 self.queues_mut(order.side).push(resting);
                 return out.push(SimEvent::Accepted(order.id, at));
             }

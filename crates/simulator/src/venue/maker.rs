@@ -3,7 +3,7 @@
 use super::{CREDITS_MAX, Changed, Credit, Fill, MarketState, SimEvent, Venue, fee};
 use crate::matching::walk;
 use crate::queue::{Reach, Resting, UNKNOWN};
-use domain::{DataGrade, Liquidity, Price, Print, Quantity, Side, Timestamp};
+use domain::{DataGrade, Liquidity, Price, Print, Quantity, Side, Timestamp, Withdrawn};
 use market::Book;
 use smallvec::SmallVec;
 
@@ -30,6 +30,11 @@ impl Venue {
             return;
         }
         self.see(changed, market.book, now + market.clock_upper);
+        if matches!(changed, Changed::All) && market.grade == DataGrade::L3 {
+            let update_id = market.book.update_id();
+            self.bids.lose_sight(update_id);
+            self.asks.lose_sight(update_id);
+        }
         self.cross(Side::Buy, now, market, out);
         self.cross(Side::Sell, now, market, out);
     }
@@ -61,6 +66,15 @@ impl Venue {
     pub(super) fn see_at(&mut self, side: Side, price: Price, book: &Book, until: Timestamp) {
         if book.knows(side, price) {
             self.queues_mut(side).see(price, book.displayed(side, price), until);
+        }
+    }
+
+    /// Somebody's order left untraded, and is known to have been ahead of ours or behind: the
+    /// queue is exact where the exchange tells order by order.
+    pub fn on_withdrawn(&mut self, withdrawn: &Withdrawn, market: &MarketState<'_>) {
+        if market.is_valid {
+            let Withdrawn { side, price, quantity, joined_id } = *withdrawn;
+            self.queues_mut(side).withdraw(price, quantity, joined_id);
         }
     }
 

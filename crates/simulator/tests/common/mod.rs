@@ -277,6 +277,25 @@ impl Bench {
         self.events.extend(events);
     }
 
+    /// Somebody's order leaves untraded; its level is told by the depth that follows.
+    pub fn withdraw(&mut self, side: Side, price: i64, quantity: i64, joined_id: u64) {
+        let (price, quantity) = (Price(price), Quantity(quantity));
+        let withdrawn = Withdrawn { side, price, quantity, joined_id };
+        let mut venue = std::mem::take(&mut self.venue);
+        venue.on_withdrawn(&withdrawn, &self.state());
+        self.venue = venue;
+    }
+
+    /// Number of the last change of the book.
+    pub fn update_id(&self) -> u64 {
+        self.update_id
+    }
+
+    /// The exchange begins to count its changes anew.
+    pub fn restart_numbers(&mut self) {
+        self.update_id = 0;
+    }
+
     pub fn pass(&mut self, ms: i64) {
         self.now = self.now + Span::from_millis(ms);
         self.advance();

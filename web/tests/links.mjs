@@ -79,6 +79,9 @@ export const links = [
       await page.screenshot({ path: `${SHOTS}/system-1440-light-gone.png` });
       await page.goto(`${product.url}/#/`, { waitUntil: "commit" }).catch(() => {});
       await page.screenshot({ path: `${SHOTS}/overview-1440-light-gone.png` });
+      // What could not be asked is not known; that there is nothing would be a lie.
+      await page.getByText("Not known now.").first().waitFor();
+      assert.equal(await page.getByText(/No money yet|No closed trade yet|No market is in use/).count(), 0);
       await page.evaluate(() => (location.hash = "#/system?tab=events"));
       await product.run();
       await page.getByTestId("lost").waitFor({ state: "detached" });

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A room and the rooms it may use, also in its own tests.
-const TABLE: [(&str, &[&str]); 13] = [
+const TABLE: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("market", &["domain"]),
     ("strategy", &["domain", "market"]),
@@ -17,7 +17,8 @@ const TABLE: [(&str, &[&str]); 13] = [
     ("sandbox", &["domain", "market", "exchanges", "risk"]),
     ("storage", &["domain", "ledger", "engine"]),
     ("backtest", DRIVEN),
-    ("server", &["domain", "market", "strategy", "ledger", "risk", "engine", "storage"]),
+    ("ui", &[]),
+    ("server", &["domain", "market", "strategy", "ledger", "risk", "engine", "storage", "ui"]),
     ("amarktai", EVERYTHING),
 ];
 
@@ -37,6 +38,7 @@ const EVERYTHING: &[&str] = &[
     "sandbox",
     "storage",
     "backtest",
+    "ui",
     "server",
 ];
 

@@ -1,5 +1,5 @@
-//! `cargo xtask test | lint | rules | arrows | http | docs | dist`: the one place that knows how the
-//! workspace is checked. The continuous integration calls `test` and nothing else.
+//! `cargo xtask test | lint | rules | arrows | web | http | docs | dist`: the one place that knows
+//! how the workspace is checked. The continuous integration calls `test` and nothing else.
 
 mod arrows;
 mod dist;
@@ -8,6 +8,7 @@ mod http;
 mod rules;
 mod source;
 mod steps;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   lint    rules, format and lints only
   rules   what is read from the tree alone, in a second
   arrows  which room may use which, read from the manifests
+  web     the dashboard: types, units, and in a browser over the built binary
   http    the demo's HTTP against its own description, by schemathesis
   docs    write the tables of docs/ anew
   dist    a tarball with checksum and a .deb in target/dist; `--binary FILE` instead of a build";
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         ["lint"] => steps::lint(&root, &mut report),
         ["rules"] => steps::rules(&root, &mut report),
         ["arrows"] => report.check("arrows", arrows::check(&root)),
+        ["web"] => web::test(&root, &mut report),
         ["http"] => steps::http(&root, &mut report),
         ["docs"] => steps::docs(&root, &mut report),
         ["dist"] => report.check("dist", dist::dist(&root, None)),

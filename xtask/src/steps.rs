@@ -1,6 +1,6 @@
 //! The steps of a test run, and the sum of what they found.
 
-use crate::{arrows, flags, http, rules};
+use crate::{arrows, flags, http, rules, web};
 use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -40,14 +40,14 @@ impl Report {
     }
 
     /// A command without tests of its own counts as one.
-    fn command(&mut self, name: &str, command: &mut Command) {
+    pub(crate) fn command(&mut self, name: &str, command: &mut Command) {
         println!("{name}");
         let is_ok = command.status().is_ok_and(|s| s.success());
         self.count(name, u64::from(is_ok), u64::from(!is_ok));
     }
 
     /// A test runner counts as many as it says.
-    fn tests(&mut self, name: &str, command: &mut Command) {
+    pub(crate) fn tests(&mut self, name: &str, command: &mut Command) {
         println!("{name}");
         // A colour inside a summary would hide it from us.
         let (sum, is_ok) = run(command.env("CARGO_TERM_COLOR", "never"));
@@ -101,9 +101,7 @@ pub(crate) fn test(root: &Path, report: &mut Report) {
         report.tests("tests", &mut cargo(root, &run));
     }
     http(root, report);
-    if root.join("web/package.json").is_file() {
-        report.check("chromium", chromium().err().into_iter().collect());
-    }
+    web::test(root, report);
     recorded_data(root);
 }
 
@@ -124,23 +122,6 @@ fn recorded_data(root: &Path) {
     } else {
         println!("recorded data: absent, the tests that need it skipped themselves");
     }
-}
-
-/// The browser of the dashboard's tests, from Debian and only where that needs no password.
-fn chromium() -> Result<(), String> {
-    let runs = |program: &str, arguments: &[&str]| {
-        Command::new(program).args(arguments).status().is_ok_and(|s| s.success())
-    };
-    if runs("chromium", &["--version"]) {
-        return Ok(());
-    }
-    let is_root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout == b"0\n");
-    if !is_root {
-        return Err("chromium is missing: apt-get install chromium".to_owned());
-    }
-    let install = ["install", "--yes", "--no-install-recommends", "chromium"];
-    let is_done = runs("apt-get", &["update"]) && runs("apt-get", &install);
-    is_done.then_some(()).ok_or_else(|| "apt-get could not install chromium".to_owned())
 }
 
 /// Writes the tables of docs/ anew: the test that compares them writes them when it is told to.

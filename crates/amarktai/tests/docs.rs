@@ -82,3 +82,16 @@ fn the_table_of_checks_is_up_to_date() {
     }
     keep("checks.md", &table);
 }
+
+/// The dashboard takes its types from it, so a route that changes breaks the page's own check.
+#[test]
+fn the_description_of_http_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/openapi.json");
+    let text = serde_json::to_string_pretty(&server::document()).expect("a value is JSON");
+    let expected = format!("{text}\n");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &expected).expect("the description can be written");
+    }
+    let found = std::fs::read_to_string(&path).expect("the description exists");
+    assert!(found == expected, "web/openapi.json is behind the code: run `cargo xtask docs`");
+}

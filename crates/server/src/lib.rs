@@ -1,4 +1,4 @@
-//! The outside of the product: HTTP, SSE, WebSocket, sign-in, metrics and the plain page.
+//! The outside of the product: HTTP, SSE, WebSocket, sign-in, metrics and the dashboard.
 //!
 //! Only the binary depends on this crate. It asks the core ([`Core`]) and reads the store; it never
 //! writes state: what people order becomes a command, answered after its commit. The one
@@ -10,6 +10,7 @@ mod access;
 mod auth;
 pub mod core;
 pub mod csv;
+mod curve;
 mod extract;
 mod health;
 mod idempotency;

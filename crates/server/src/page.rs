@@ -1,28 +1,61 @@
-//! The plain page and the API's documentation, from files inside the binary.
+//! The dashboard and the API's documentation, from files inside the binary.
 
+use crate::problem::Problem;
 use crate::state::AppState;
 use axum::Router;
-use axum::http::header;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-/// The page, its parts, and `/api/docs`.
+/// Names with a hash of their content stay right for ever.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// Always asked for anew: a new binary may not meet an old first page.
+const ASK_ANEW: &str = "no-cache";
+
+/// The first page, its parts, and `/api/docs`.
 pub(crate) fn routes() -> Router<AppState> {
     let docs = SwaggerUi::new("/api/docs").config(Config::new(["/api/openapi.json"]));
-    Router::new()
-        .route("/", get(|| file("text/html", include_str!("../page/index.html"))))
-        .route("/page/page.js", get(|| file("text/javascript", include_str!("../page/page.js"))))
-        .route("/page/page.css", get(|| file("text/css", include_str!("../page/page.css"))))
-        .route("/page/icon.svg", get(|| file("image/svg+xml", include_str!("../page/icon.svg"))))
-        .merge(Router::from(docs))
+    Router::new().route("/", get(file)).merge(Router::from(docs))
 }
 
-async fn file(kind: &'static str, text: &'static str) -> Response {
-    // Always asked for anew: a new binary may not meet an old script.
-    let headers = [
-        (header::CONTENT_TYPE, format!("{kind}; charset=utf-8")),
-        (header::CACHE_CONTROL, "no-cache".into()),
+/// What no other route takes: a file of the dashboard, or nothing.
+pub(crate) async fn other(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    match method {
+        Method::GET | Method::HEAD if !uri.path().starts_with("/api/") => file(uri, headers).await,
+        _ => Problem::not_found("route").into_response(),
+    }
+}
+
+async fn file(uri: Uri, headers: HeaderMap) -> Response {
+    let has = |name, wanted: &str| {
+        let value = headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        value.is_some_and(|value| value.split(',').any(|part| part.trim().starts_with(wanted)))
+    };
+    let path = uri.path().trim_start_matches('/');
+    let Some(asset) = ui::asset(path, has(header::ACCEPT_ENCODING, "gzip")) else {
+        return Problem::not_found("route").into_response();
+    };
+    let etag = format!("\"{}\"", asset.etag);
+    let cache = if asset.is_immutable { FOR_EVER } else { ASK_ANEW };
+    let fixed = [
+        (header::CONTENT_TYPE, asset.content_type),
+        (header::CACHE_CONTROL, cache),
+        (header::VARY, "accept-encoding"),
     ];
-    (headers, text).into_response()
+    let mut response = if has(header::IF_NONE_MATCH, &etag) {
+        (StatusCode::NOT_MODIFIED, fixed).into_response()
+    } else {
+        (fixed, Body::from(asset.bytes)).into_response()
+    };
+    let headers = response.headers_mut();
+    // Hexadecimal digits in quotes are always a header.
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    if asset.is_gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
 }

@@ -38,6 +38,7 @@ named! {
     LiveGate,
     BacktestPlan, SweepPlan, StudyQueued, StudyState, StudyPage,
     ExchangeKey, Rotated, Backups, BackupFile, Notifications, ChannelTried,
+    BotPreview, PortfolioEquity,
 }
 
 /// All shapes as `components.schemas`.

@@ -28,8 +28,8 @@ const DRAIN_TIME: Duration = Duration::from_millis(200);
 
 /// What a page of ours may load: our own files and nothing else.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-    frame-ancestors 'none'";
+    img-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'none'";
 /// Swagger UI writes styles and images into its page.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' \
     'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; \
@@ -49,7 +49,7 @@ pub fn router(state: AppState) -> Router {
     let gzip = DefaultPredicate::new().and(NotForContentType::new("text/event-stream"));
     api.merge(page::routes())
         .route("/api/openapi.json", document)
-        .fallback(|| async { Problem::not_found("route") })
+        .fallback(page::other)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), idempotency::once))
         .layer(middleware::from_fn_with_state(state.clone(), auth::guard))

@@ -3,6 +3,7 @@
 use super::bots::find;
 use super::history::{fills_of, orders_of, trades_of};
 use crate::auth::Scope;
+use crate::curve;
 use crate::extract::{PageQuery, Path, Query};
 use crate::problem::Problem;
 use crate::schema;
@@ -120,7 +121,8 @@ impl Stretch {
 }
 
 /// Its equity now, at its peak, and every five minutes, oldest first. `null`: not known. `flow` is
-/// capital given minus returned since the point before.
+/// capital given minus returned since the point before; `drawdown_percent` is how far it is below
+/// its peak within the stretch, capital not counted.
 #[utoipa::path(get, path = "/api/bots/{id}/equity", tag = "bots",
     params(("id" = u32, Path), Stretch), responses((status = 200, body = schema::Equity)))]
 async fn equity(
@@ -134,8 +136,9 @@ async fn equity(
     let (account, bot_id) = (scope.account, bot.record.id);
     let points = state
         .read(move |reader| reader.equity(Some(account), bot_id, stretch.from, stretch.to, limit));
-    let point = |p: EquityRecord| json!({ "at": p.at, "equity": p.equity, "flow": p.flow });
-    let points: Vec<Value> = points.await?.into_iter().map(point).collect();
+    let points = points.await?;
+    let point = |(p, fall): (&EquityRecord, Option<f64>)| json!({ "at": p.at, "equity": p.equity, "flow": p.flow, "drawdown_percent": fall });
+    let points: Vec<Value> = points.iter().zip(curve::falls(&points)).map(point).collect();
     Ok(Json(json!({
         "bot_id": bot_id,
         "currency": bot.record.config.symbol.quote,

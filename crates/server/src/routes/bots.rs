@@ -15,9 +15,13 @@ use domain::{
 use engine::view::{BotView, HoldView};
 use engine::{BotPatch, Command, NewBot, Reply};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use std::collections::BTreeSet;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+/// Bots that may be asked for by their ids at once: as many as a page has.
+const CHOSEN_MAX: usize = 500;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -43,25 +47,25 @@ pub(crate) struct CreateBot {
     name: String,
     /// `binance`, `kucoin` or `luno`; another name is kept on hold.
     #[schema(max_length = 32)]
-    exchange: String,
+    pub(crate) exchange: String,
     #[schema(value_type = String, example = "BTC/USDT")]
-    symbol: Symbol,
+    pub(crate) symbol: Symbol,
     #[schema(value_type = schema::Strategy)]
-    strategy: StrategyConfig,
+    pub(crate) strategy: StrategyConfig,
     #[serde(default)]
     #[schema(value_type = Option<schema::Timeframe>)]
     timeframe: Option<Timeframe>,
     #[serde(default)]
     #[schema(value_type = schema::RiskMode)]
-    risk_mode: RiskMode,
+    pub(crate) risk_mode: RiskMode,
     #[schema(value_type = schema::Decimal)]
-    capital: Amount,
+    pub(crate) capital: Amount,
     #[serde(default)]
     #[schema(value_type = Option<schema::Sizing>)]
     sizing: Option<Sizing>,
     #[serde(default)]
     #[schema(value_type = Option<schema::Exits>)]
-    exits: Option<Exits>,
+    pub(crate) exits: Option<Exits>,
     /// May the autopilot act on it?
     #[serde(default)]
     managed: bool,
@@ -111,16 +115,43 @@ struct CloneBody {
     name: String,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ChosenQuery {
+    /// These alone, with commas between, at most 500: `1,2,3`. Unknown ones are left out.
+    ids: Option<String>,
+}
+
+impl ChosenQuery {
+    /// In rising order, each once.
+    fn ids(&self) -> Result<Option<Vec<BotId>>, Problem> {
+        let Some(text) = &self.ids else { return Ok(None) };
+        let ids = text.split(',').map(|id| id.trim().parse().map(BotId));
+        let ids: Option<BTreeSet<BotId>> = ids.map(Result::ok).collect();
+        let ids = ids.filter(|ids| ids.len() <= CHOSEN_MAX);
+        let allowed = "ids: up to 500 numbers with commas between";
+        let ids = ids.ok_or_else(|| Problem::bad_request("INVALID_QUERY", allowed))?;
+        Ok(Some(ids.into_iter().collect()))
+    }
+}
+
 /// The account's bots by id.
-#[utoipa::path(get, path = "/api/bots", tag = "bots", params(PageQuery),
+#[utoipa::path(get, path = "/api/bots", tag = "bots", params(PageQuery, ChosenQuery),
     responses((status = 200, body = schema::BotPage)))]
 async fn list(
     State(state): State<AppState>,
     scope: Scope,
     Query(query): Query<PageQuery>,
+    Query(chosen): Query<ChosenQuery>,
 ) -> Result<Json<Page<BotView>>, Problem> {
     let account = scope.account;
-    let mut bots = state.core.query(move |engine| engine.bots(Some(account))).await?;
+    let chosen = chosen.ids()?;
+    let ask = move |engine: &engine::Engine| match chosen {
+        // A page that shows forty of ten thousand bots asks for forty sentences.
+        Some(ids) => ids.iter().filter_map(|id| engine.bot(Some(account), *id)).collect(),
+        None => engine.bots(Some(account)),
+    };
+    let mut bots: Vec<BotView> = state.core.query(ask).await?;
     bots.sort_by_key(|bot| bot.record.id);
     page_of(bots, &query, |bot| u64::from(bot.record.id.0)).map(Json)
 }

@@ -70,7 +70,7 @@ fn within(name: &str, value: Option<usize>, or: usize, max: usize) -> Result<usi
 }
 
 /// From the core, if it knows the market, else from who watches those that no bot trades.
-async fn seen<T: Send + 'static>(
+pub(crate) async fn seen<T: Send + 'static>(
     state: &AppState,
     ask: impl Fn(&Engine) -> Option<T> + Clone + Send + 'static,
     watch: impl for<'w> Fn(&'w dyn Watch) -> BoxFuture<'w, Result<T, WatchError>>,

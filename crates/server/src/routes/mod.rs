@@ -12,6 +12,7 @@ mod money;
 mod not_built;
 mod notifications;
 mod people;
+mod preview;
 mod safety;
 mod studies;
 mod system;
@@ -23,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub(crate) fn all() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(bots::routes())
+        .merge(preview::routes())
         .merge(history::routes())
         .merge(money::routes())
         .merge(market::routes())

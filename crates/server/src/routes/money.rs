@@ -2,6 +2,7 @@
 
 use crate::access::now;
 use crate::auth::Scope;
+use crate::curve;
 use crate::extract::{Body, Query};
 use crate::performance::Performance;
 use crate::problem::Problem;
@@ -27,6 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(withdraw))
         .routes(routes!(positions))
         .routes(routes!(portfolio))
+        .routes(routes!(portfolio_equity))
         .routes(routes!(performance))
 }
 
@@ -114,6 +116,44 @@ async fn portfolio(
 ) -> Result<Json<PortfolioView>, Problem> {
     let portfolio = state.core.query(move |engine| engine.portfolio(scope.account)).await?;
     portfolio.map(Json).ok_or_else(|| Problem::not_found("account"))
+}
+
+/// Points of all bots that one answer is made of.
+const CURVE_POINTS_MAX: usize = 50_000;
+/// The stretch of the curve, where there are not too many bots for it.
+const CURVE_SPAN: Span = Span::from_secs(7 * 86_400);
+
+/// What the bots of each currency are worth together, every five minutes of the last week, and how
+/// far that is below its peak. `null`: of one of them it is not known. `is_complete` is false where
+/// there are so many bots that the stretch is shorter.
+#[utoipa::path(get, path = "/api/portfolio/equity", tag = "money",
+    responses((status = 200, body = schema::PortfolioEquity)))]
+async fn portfolio_equity(
+    State(state): State<AppState>,
+    scope: Scope,
+) -> Result<Json<Value>, Problem> {
+    let account = scope.account;
+    let ids = move |engine: &engine::Engine| -> Vec<domain::BotId> {
+        engine.bots(Some(account)).iter().map(|bot| bot.record.id).collect()
+    };
+    let _turn = state.heavy.acquire().await.map_err(|e| Problem::internal(&e))?;
+    let bots = state.core.query(ids).await?;
+    let each = (CURVE_POINTS_MAX / bots.len().max(1)).max(2);
+    let stretch = CURVE_SPAN.0.min(curve::STRIDE.0.saturating_mul(each as i64));
+    let from = now() - Span(stretch);
+    let records = state.read(move |reader| {
+        let mut records = Vec::new();
+        for bot in bots {
+            // Twice: points of flows come between those of the clock.
+            records.extend(reader.equity(Some(account), bot, Some(from), None, 2 * each)?);
+        }
+        Ok(records)
+    });
+    let currencies = curve::curves(&records.await?);
+    let is_complete = stretch == CURVE_SPAN.0;
+    Ok(Json(json!({
+        "account_id": account, "currencies": currencies, "is_complete": is_complete,
+    })))
 }
 
 /// Time back from now.

@@ -5,6 +5,7 @@
 mod access;
 mod backtests;
 mod common;
+mod dashboard;
 mod operator;
 mod real;
 mod realtime;

@@ -110,8 +110,6 @@ pub(crate) fn policy() -> Policy {
         stoploss_guard_trades_max: 0,
         low_profit_trades_min: 0,
         max_drawdown_percent: Amount::ZERO,
-        chase_max_bp: 0,
-        repeated_entries_max: 0,
         ..Policy::default()
     }
 }

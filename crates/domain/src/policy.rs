@@ -42,8 +42,6 @@ pub enum Unit {
     Seconds,
     /// Milliseconds.
     Milliseconds,
-    /// Days.
-    Days,
     /// Things.
     Count,
 }
@@ -120,7 +118,6 @@ impl Limit {
             Unit::BasisPoints => " of basis points",
             Unit::Seconds => " of seconds",
             Unit::Milliseconds => " of milliseconds",
-            Unit::Days => " of days",
             Unit::Count => "",
         };
         format!("a whole number{unit} from {min} to {max}{off}")
@@ -245,10 +242,6 @@ limits! {
     spread_collar_bp: u32 = 40, BasisPoints 1..10_000 Higher;
     /// Farthest that an order's price may be from the touch.
     price_collar_bp: u32 = 200, BasisPoints 1..10_000 Higher;
-    /// Farthest that a bot's entries may follow the price within `chase_window_s`.
-    chase_max_bp: u32 = 300, BasisPoints 1..10_000 HigherOrZero;
-    /// How long the first price of a run of entries counts for `chase_max_bp`.
-    chase_window_s: u32 = 60, Seconds 1..86_400 Lower;
     /// Largest order, of the bot's equity (fat finger).
     order_size_max_percent: Amount = "100", Percent 0..100 Higher;
     /// Largest order, of the visible depth inside the price collar.
@@ -263,12 +256,6 @@ limits! {
     entries_per_day_market_making: u32 = 5_000, Count 1..1_000_000_000 Higher;
     /// Orders a second, all paper bots of an account on an exchange; 30 % are kept for exits.
     orders_per_second_max: u32 = 5, Count 1..1_000_000 Higher;
-    /// Entries of a bot within `repeated_entries_window_s` after which only a person re-arms it.
-    repeated_entries_max: u32 = 60, Count 1..1_000_000 HigherOrZero;
-    /// See `repeated_entries_max`.
-    repeated_entries_window_s: u32 = 60, Seconds 1..3_600 Lower;
-    /// An exchange's clock surely this far from ours stops live entries there.
-    clock_skew_max_ms: u32 = 1_000, Milliseconds 1..60_000 Higher;
     /// Loss of the day's opening equity that stops entries until the next UTC day.
     daily_loss_max_percent: Amount = "5", Percent 0..100 Higher;
     /// Position and open buys of a `safe` bot, of its equity.
@@ -355,22 +342,6 @@ limits! {
     gate_first_day_percent: Amount = "1", Percent 0..100 Higher;
     /// And never more than this, of the capital.
     gate_first_day_max_percent: Amount = "10", Percent 0..100 Higher;
-    /// Autopilot: realised profit from which it is reinvested, in the reporting currency.
-    autopilot_reinvest_from: Amount = "500", Number 0..1_000_000_000 Lower;
-    /// Autopilot: share of such profit that goes to the best bots.
-    autopilot_reinvest_percent: Amount = "80", Percent 0..100 Higher;
-    /// Autopilot: how many of the best share it.
-    autopilot_best: u32 = 3, Count 1..100 Higher;
-    /// Autopilot: realised profit from which a bot is spawned, in the reporting currency.
-    autopilot_spawn_from: Amount = "1000", Number 0..1_000_000_000 Lower;
-    /// Autopilot: closed trades before a bot is judged.
-    autopilot_trades_min: u32 = 25, Count 1..100_000 Lower;
-    /// Autopilot: a spawned bot that has not earned by then is retired.
-    autopilot_trial_days: u32 = 14, Days 1..365 Higher;
-    /// Autopilot: loss of its capital at which a managed bot is retired.
-    autopilot_cut_percent: Amount = "10", Percent 0..100 Higher;
-    /// Autopilot: actions within a UTC day.
-    autopilot_actions_per_day_max: u32 = 10, Count 0..1_000 Higher;
 }
 
 /// A limit that makes no sense.

@@ -110,7 +110,8 @@ impl Engine {
                 shard.at(at, crate::shard::Due::Rearm(slot as u32));
             }
         });
-        self.due = self.due.min(self.shards[account].next_due());
+        // What is due already, as after a restart, is looked at with the next input.
+        self.due = self.due.min(now);
     }
 
     /// Subscribes a bot to its series and shared indicators.

@@ -268,10 +268,8 @@ impl Engine {
             // A bar that waits for a stale feed is looked at again with the next event.
             if at <= now { Timestamp::MAX } else { at }
         });
-        let shards = self.shards.iter().map(Shard::next_due);
-        // What waits for a market to speak (a polled book) is looked at with its next event.
-        let later = shards.map(|at| if at <= now { now + Span::from_millis(50) } else { at });
-        bars.chain(later).min().unwrap_or(Timestamp::MAX).min(self.next_supervision)
+        let shards = self.shards.iter().map(|shard| shard.next_due(now));
+        bars.chain(shards).min().unwrap_or(Timestamp::MAX).min(self.next_supervision)
     }
 
     fn on_history(

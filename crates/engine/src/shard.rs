@@ -9,13 +9,16 @@ use crate::watch::{DaySums, Judged, Warned, WatchDay};
 use crate::{EngineConfig, Switches};
 use domain::{
     Actor, Amount, BotId, Currency, Exchange, FeedState, InstrumentId, Lifecycle, Mode, Policy,
-    Price, Quantity, Rate, Round, StopChoice, Timestamp,
+    Price, Quantity, Rate, Round, Span, StopChoice, Timestamp,
 };
 use ledger::Ledger;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use simulator::{LatencyModel, MarketState, SimEvent, Venue};
 use std::collections::BTreeSet;
+
+/// Between two looks at what is due and waits for its market.
+const WAITING_LOOK: Span = Span::from_millis(50);
 
 /// What every account sees beside its own.
 #[derive(Clone, Copy)]
@@ -281,11 +284,14 @@ impl Shard {
         self.due_hint = self.due_hint.min(at);
     }
 
-    /// When something is due here that no market event brings.
-    pub(crate) fn next_due(&self) -> Timestamp {
-        let messages = self.interests.iter().flatten().map(|i| i.venue.next_due()).min();
+    /// When something is due here that no market event brings. What is due already waits for its
+    /// market to speak (a polled book): it is looked at with that event, and now and then; it hides
+    /// nothing of what is due elsewhere.
+    pub(crate) fn next_due(&self, now: Timestamp) -> Timestamp {
+        let messages = self.interests.iter().flatten().map(|i| i.venue.next_due());
         let timer = self.timers.first().map_or(Timestamp::MAX, |(at, _)| *at);
-        messages.map_or(timer, |at| at.min(timer))
+        let later = |at| if at <= now { now + WAITING_LOOK } else { at };
+        messages.chain([timer]).map(later).min().unwrap_or(Timestamp::MAX)
     }
 
     /// A bot's position value at the bid; `None` where it holds something that has no price.

@@ -169,6 +169,7 @@ impl server::Emergency for Emergency {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::Span;
 
     #[test]
     fn a_stop_that_was_left_is_found_again_and_a_torn_one_stops_the_fleet() {
@@ -178,7 +179,7 @@ mod tests {
             reason: "disk full".to_owned(),
             sell: true,
             by: "tom".to_owned(),
-            at: now(),
+            at: now().floor(Span::from_secs(1)),
         };
         let path = marker.leave(dir.path()).unwrap();
         assert_eq!(Marker::left(dir.path()), [(path.clone(), marker)]);

@@ -112,7 +112,9 @@ impl Limit {
         let off = if self.may_be_zero() { ", or 0: off" } else { "" };
         let unit = match self.unit {
             Unit::Percent => {
-                return format!("a percentage above {min}, at most {max}{off}");
+                return format!(
+                    "a number of percent above {min}, at most {max}, without a sign{off}"
+                );
             }
             Unit::Number => return format!("a number above {min}, at most {max}{off}"),
             Unit::BasisPoints => " of basis points",

@@ -110,6 +110,7 @@ pub(crate) fn policy() -> Policy {
         stoploss_guard_trades_max: 0,
         low_profit_trades_min: 0,
         max_drawdown_percent: Amount::ZERO,
+        anomaly_trades_min: 0,
         ..Policy::default()
     }
 }

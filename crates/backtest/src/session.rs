@@ -68,11 +68,11 @@ impl<'a> Reading<'a> {
         let mut core = core(start.states).map_err(|problem| useless(self.dir, problem))?;
         self.places.clear();
         self.meet(&core);
-        let before = self.last_at;
+        let mut before = self.last_at;
         while let Some(batch) = inputs.next_batch()? {
             for input in batch {
-                if let Some(from) = before.filter(|_| self.last_at == before) {
-                    self.gap(from, input.at)?;
+                if let Some(from) = before.take() {
+                    self.gap(from, input.at.max(from))?;
                 }
                 self.last_at = self.last_at.max(Some(input.at));
                 self.take(input, &mut core)?;

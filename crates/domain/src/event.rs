@@ -103,6 +103,15 @@ pub enum Alert {
     },
     /// The market moved and the bot decided nothing.
     Stuck,
+    /// A bot does not behave as it always did.
+    Anomaly {
+        /// What was tested.
+        statistic: String,
+        /// What it came to.
+        value: String,
+        /// From where on it is told.
+        threshold: String,
+    },
     /// A trade row was refused.
     TradeRefused(crate::IncompleteTrade),
     /// One asset is too large a share of what is open; paper is only warned.

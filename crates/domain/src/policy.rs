@@ -310,6 +310,8 @@ limits! {
     max_drawdown_lookback_s: u32 = 43_200, Seconds 720..2_592_000 Lower;
     /// No entry for this long after it acted.
     max_drawdown_pause_s: u32 = 14_400, Seconds 0..86_400 Lower;
+    /// Closed trades before a bot's frequency and returns are tested for a change.
+    anomaly_trades_min: u32 = 30, Count 30..100_000 HigherOrZero;
     /// Loss within an hour that holds a bot as `ROGUE` until a person looks.
     rogue_loss_percent: Amount = "15", Percent 0..100 Higher;
     /// Loss on capital that breaks a bot's circuit.

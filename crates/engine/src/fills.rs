@@ -290,7 +290,7 @@ impl Shard {
                 bot.losses_in_a_row = if is_win { 0 } else { bot.losses_in_a_row + 1 };
                 let policy = in_force(self.policy.as_ref(), world.policy).1;
                 let capital = bot.config().capital;
-                let finding = bot.training.close(&trade, capital, policy);
+                let findings = bot.training.close(&trade, capital, policy);
                 out.push(Output::Transfer(transfer));
                 out.push(Output::Trade(trade));
                 let key = (bot.books.mode, bot.books.exchange, quote);
@@ -300,7 +300,9 @@ impl Shard {
                 }
                 self.trades_today.1 += 1;
                 self.after_trade(slot, at, world, out);
-                self.act_on(slot, finding, world, out);
+                for finding in findings {
+                    self.act_on(slot, finding, world, out);
+                }
             }
             Err(incomplete) => {
                 self.trades_refused += 1;

@@ -78,6 +78,16 @@ impl Shard {
                 let until = world.now + protection.pause(self.policy(world).1);
                 self.cool_down(slot, until, protection.to_string(), world, out);
             }
+            Finding::Anomaly(verdict) => {
+                let record = &self.bots[slot].record;
+                let (account_id, bot_id, at) = (record.account_id, Some(record.id), world.now);
+                let alert = Alert::Anomaly {
+                    statistic: verdict.statistic.to_owned(),
+                    value: format!("{:.2}", verdict.value),
+                    threshold: format!("{:.2}", verdict.threshold),
+                };
+                out.push(Output::Alert { account_id, bot_id, alert, at });
+            }
             Finding::Rogue(verdict) => {
                 let reason = verdict.to_string();
                 self.hold(slot, Hold::Rogue, &rule("bodyguard"), reason, world, out);

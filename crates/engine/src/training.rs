@@ -22,6 +22,8 @@ pub(crate) enum Finding {
     Protection(Protection),
     /// It is held until a person looks.
     Rogue(Verdict),
+    /// A person is told.
+    Anomaly(Verdict),
 }
 
 /// Time with the feed fresh and the bot armed.
@@ -128,7 +130,7 @@ impl Training {
         trade: &Trade,
         capital: Amount,
         policy: &Policy,
-    ) -> Option<Finding> {
+    ) -> [Option<Finding>; 2] {
         let (at, profit) = (trade.timestamp, trade.profit_loss);
         if counts(trade.grade) {
             self.trades += 1;
@@ -140,18 +142,24 @@ impl Training {
             self.hour = (at.floor(HOUR), 0);
         }
         self.hour.1 += 1;
-        let hours = self.coverage.all.0 as f64 / HOUR.0 as f64;
-        if let Some(verdict) = frequency(self.hour.1, self.trades, hours) {
-            return Some(Finding::Rogue(verdict));
-        }
-        let gain = profit.quotient(capital, Round::Down).map(|g| g.to_f64());
-        if let Some(verdict) = gain.and_then(|gain| self.change.take(gain)) {
-            return Some(Finding::Rogue(verdict));
-        }
+        let anomaly = self.anomaly(profit, capital, policy).map(Finding::Anomaly);
         let is_stop =
             matches!(trade.exit_reason, domain::ExitReason::Stop | domain::ExitReason::Trail);
         let closed = Closed { at, profit, is_stop };
-        self.recent.close(closed, capital, policy).map(Finding::Protection)
+        let protection = self.recent.close(closed, capital, policy).map(Finding::Protection);
+        [anomaly, protection]
+    }
+
+    /// Does it behave as it always did?
+    fn anomaly(&mut self, profit: Amount, capital: Amount, policy: &Policy) -> Option<Verdict> {
+        if policy.anomaly_trades_min == 0 {
+            return None;
+        }
+        let gain = profit.quotient(capital, Round::Down).map(|g| g.to_f64());
+        let change = gain.and_then(|gain| self.change.take(gain));
+        let hours = self.coverage.all.0 as f64 / HOUR.0 as f64;
+        let verdict = frequency(self.hour.1, self.trades, hours).or(change);
+        verdict.filter(|_| self.trades >= policy.anomaly_trades_min)
     }
 
     /// A point of equity on the five-minute grid.
@@ -202,8 +210,8 @@ impl Training {
         match finding {
             Finding::Protection(Protection::MaxDrawdown { .. }) => self.lookback.clear(),
             Finding::Protection(_) => self.recent.clear(),
-            Finding::Rogue(_) => {
-                self.last_hour.clear();
+            Finding::Rogue(_) => self.last_hour.clear(),
+            Finding::Anomaly(_) => {
                 self.change.clear();
                 self.hour.1 = 0;
             }

@@ -162,7 +162,7 @@ fn timeframe(
         None => usual(bars).ok_or_else(|| {
             let allowed: Vec<_> = Timeframe::ALL.iter().skip(1).map(|t| t.name()).collect();
             whole(format!(
-                "holds fewer than two bars, or bars of another length than {}",
+                "holds fewer than two bars, or bars of another length than {}; say --timeframe",
                 allowed.join(" ")
             ))
         })?,

@@ -31,14 +31,14 @@ pub(crate) struct Marker {
 }
 
 impl Marker {
-    fn path(&self, dir: &Path) -> PathBuf {
-        let whose = self.account_id.map_or("fleet".to_owned(), |id| format!("account-{id}"));
+    fn path(dir: &Path, account: Option<AccountId>) -> PathBuf {
+        let whose = account.map_or("fleet".to_owned(), |id| format!("account-{id}"));
         dir.join(format!("{MARKER_PREFIX}{whose}{MARKER_SUFFIX}"))
     }
 
     /// Leaves it for the next start, on the disk before this returns.
     pub(crate) fn leave(&self, dir: &Path) -> io::Result<PathBuf> {
-        let path = self.path(dir);
+        let path = Self::path(dir, self.account_id);
         let new = path.with_extension("new");
         let file = fs::File::create(&new)?;
         serde_json::to_writer(&file, self)?;
@@ -154,15 +154,8 @@ impl server::Emergency for Emergency {
     }
 
     fn forget(&self, account: Option<AccountId>) {
-        let marker = Marker {
-            account_id: account,
-            reason: String::new(),
-            sell: false,
-            by: String::new(),
-            at: now(),
-        };
         // Mostly there is none.
-        let _absent = fs::remove_file(marker.path(&self.dir));
+        let _absent = fs::remove_file(Marker::path(&self.dir, account));
     }
 }
 

@@ -424,7 +424,6 @@ impl Market {
         self.book.lay_touch(bid, ask);
     }
 
-    /// Prints that came after their bar was closed.
     /// What of it is shown to people.
     pub(crate) fn seen(&self) -> MarketSeen<'_> {
         MarketSeen {
@@ -438,6 +437,7 @@ impl Market {
         }
     }
 
+    /// Prints that came after their bar was closed.
     pub(crate) fn late_prints(&self) -> u64 {
         self.series.iter().map(|s| s.builder.counts().late_prints).max().unwrap_or(0)
     }

@@ -1,5 +1,6 @@
 //! Answers to questions: read models made from the present state.
 
+use crate::bot::Bot;
 use crate::engine::Engine;
 use crate::markets::Market;
 use crate::output::{AccountRecord, EmergencyRecord};
@@ -180,7 +181,7 @@ impl Engine {
             unknown,
             currencies: currencies.into_values().collect(),
             open_positions: count(|b| !b.fixed.position.is_flat()),
-            bots_active: count(is_active),
+            bots_active: count(Bot::is_armed),
             bots_paused: count(is_paused),
             bots_stopped: count(|b| b.record.lifecycle == Lifecycle::Stopped),
             emergency_stop: Stop::record(shard.stop.as_ref(), Some(account), self.now),
@@ -256,7 +257,7 @@ impl Engine {
         let today = self.now.day();
         FleetView {
             bots: alive().count() as u32,
-            bots_active: count(is_active),
+            bots_active: count(Bot::is_armed),
             bots_paused: count(is_paused),
             bots_stopped: count(|b| b.record.lifecycle == Lifecycle::Stopped),
             feeds_fresh: fresh,
@@ -282,11 +283,7 @@ impl Engine {
     }
 }
 
-fn is_active(bot: &crate::bot::Bot) -> bool {
-    bot.record.lifecycle == Lifecycle::Active && !bot.record.holds.is_paused()
-}
-
-fn is_paused(bot: &crate::bot::Bot) -> bool {
+fn is_paused(bot: &Bot) -> bool {
     bot.record.lifecycle == Lifecycle::Active && bot.record.holds.is_paused()
 }
 

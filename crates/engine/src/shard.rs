@@ -386,8 +386,7 @@ pub(crate) fn loss_percent(before: Amount, now: Amount) -> Amount {
     if lost.is_zero() {
         return Amount::ZERO;
     }
-    let share = lost.quotient(before, Round::Down).unwrap_or_default();
-    share.atoms().checked_mul(100).map_or(Amount::ZERO, Amount::from_atoms)
+    risk::percent_of(lost, before)
 }
 
 /// A percentage as a share.

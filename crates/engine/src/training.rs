@@ -6,9 +6,10 @@
 
 use crate::bot::Bot;
 use crate::markets::Market;
+use crate::shard::loss_percent;
 use domain::{Amount, DataGrade, Policy, Round, Span, Timestamp, Trade};
 use ledger::statistics::sharpe::{Confidence, Moments};
-use risk::{Change, Closed, Evidence, Peaks, Protection, Recent, Verdict, frequency, percent_of};
+use risk::{Change, Closed, Evidence, Peaks, Protection, Recent, Verdict, frequency};
 use serde::{Deserialize, Serialize};
 
 /// A UTC day counts when at least this much of it was covered.
@@ -172,23 +173,13 @@ impl Training {
     ) -> Option<Finding> {
         self.coverage.add(at, covered);
         self.days.mark(at, equity);
-        self.value(at, equity?, policy)
+        self.judge(at, equity?, policy)
     }
 
     /// Its equity is known: peaks move, falls are judged.
-    pub(crate) fn value(
-        &mut self,
-        at: Timestamp,
-        equity: Amount,
-        policy: &Policy,
-    ) -> Option<Finding> {
+    fn judge(&mut self, at: Timestamp, equity: Amount, policy: &Policy) -> Option<Finding> {
         self.peak = self.peak.max(equity);
-        let fall = if self.peak.is_positive() {
-            percent_of(self.peak - equity, self.peak)
-        } else {
-            Amount::ZERO
-        };
-        self.drawdown_percent = self.drawdown_percent.max(fall);
+        self.drawdown_percent = self.drawdown_percent.max(loss_percent(self.peak, equity));
         let lost = self.last_hour.fall(at, equity, HOUR);
         let lookback = Span::from_secs(i64::from(policy.max_drawdown_lookback_s));
         let drawdown_percent = self.lookback.fall(at, equity, lookback);

@@ -178,7 +178,7 @@ fn max_open_orders(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Resul
     }
 }
 
-fn percent_of(amount: Amount, percent: Amount) -> Amount {
+fn part_of(amount: Amount, percent: Amount) -> Amount {
     amount.times(Rate::from_percent_amount(percent).unwrap_or(Rate::ZERO), Round::Down)
 }
 
@@ -190,7 +190,7 @@ fn order_size(intent: &OrderIntent, s: &Snapshot<'_>, figures: &Figures) -> Resu
     let unknown = || failed("order_size", "price or equity unknown");
     let notional = figures.notional.ok_or_else(unknown)?;
     let equity = s.equity.ok_or_else(unknown)?;
-    let maximum = percent_of(equity, s.policy.order_size_max_percent);
+    let maximum = part_of(equity, s.policy.order_size_max_percent);
     if notional <= maximum { Ok(()) } else { Err(Refusal::OrderTooLarge { notional, maximum }) }
 }
 

@@ -101,7 +101,7 @@ fn tenths(percent: Amount) -> Amount {
 /// A part of a whole in percent, rounded down; zero of nothing.
 pub fn percent_of(part: Amount, whole: Amount) -> Amount {
     let share = part.quotient(whole, Round::Down).unwrap_or_default();
-    share.product(Amount::from_int(100), Round::Down).unwrap_or_default()
+    share.atoms().checked_mul(100).map_or(Amount::ZERO, Amount::from_atoms)
 }
 
 impl Recent {

@@ -123,17 +123,7 @@ impl Rest {
     }
 
     async fn wait_for_budget(&self, weight: u32) -> Result<(), ExchangeError> {
-        let deadline = Instant::now() + MAX_WAIT;
-        loop {
-            let taken = self.budget().take(weight, now(), Instant::now());
-            match taken {
-                Ok(()) => return Ok(()),
-                Err(wait) if Instant::now() + wait > deadline => {
-                    return Err(ExchangeError::RateLimited(wait));
-                }
-                Err(wait) => tokio::time::sleep(wait).await,
-            }
-        }
+        wait_for(MAX_WAIT, || self.budget().take(weight, now(), Instant::now())).await
     }
 
     async fn once(&self, path: &str, kind: Kind) -> Result<Reply, ExchangeError> {
@@ -266,4 +256,21 @@ pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     let text = headers.get("date")?.to_str().ok()?;
     let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
     i64::try_from(at.as_nanosecond()).ok().map(Timestamp)
+}
+
+/// Takes from a budget, or waits until it may; beyond `most` the caller is told how long.
+pub(crate) async fn wait_for(
+    most: Duration,
+    mut take: impl FnMut() -> Result<(), Duration>,
+) -> Result<(), ExchangeError> {
+    let deadline = Instant::now() + most;
+    loop {
+        match take() {
+            Ok(()) => return Ok(()),
+            Err(wait) if Instant::now() + wait > deadline => {
+                return Err(ExchangeError::RateLimited(wait));
+            }
+            Err(wait) => tokio::time::sleep(wait).await,
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::venue::{self, Meaning};
 use super::{LiveConfig, LiveTimings, sign};
 use crate::delivery::now;
 use crate::error::ExchangeError;
-use crate::rest::{USER_AGENT, date, retry_after, unreachable};
+use crate::rest::{USER_AGENT, date, retry_after, unreachable, wait_for};
 use domain::{Exchange, Timestamp};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Response};
@@ -162,17 +162,7 @@ impl Http {
     }
 
     async fn wait_for_data(&self, weight: u32) -> Result<(), ExchangeError> {
-        let deadline = Instant::now() + MAX_WAIT;
-        loop {
-            let taken = self.budgets().take_data(weight, now(), Instant::now());
-            match taken {
-                Ok(()) => return Ok(()),
-                Err(wait) if Instant::now() + wait > deadline => {
-                    return Err(ExchangeError::RateLimited(wait));
-                }
-                Err(wait) => tokio::time::sleep(wait).await,
-            }
-        }
+        wait_for(MAX_WAIT, || self.budgets().take_data(weight, now(), Instant::now())).await
     }
 
     /// Sends once, and judges what came back.

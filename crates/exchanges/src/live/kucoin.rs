@@ -336,13 +336,7 @@ pub(super) fn balance_list(body: &[u8]) -> Result<Vec<Balance>, DecodeError> {
         let free = unsigned(&wire.currency, "available", wire.available)?;
         let held = unsigned(&wire.currency, "holds", wire.holds)?;
         let Ok(currency) = currency(&wire.currency) else { continue };
-        match list.iter_mut().find(|b| b.currency == currency) {
-            Some(sum) => {
-                sum.free += free;
-                sum.held += held;
-            }
-            None => list.push(Balance { currency, free, held }),
-        }
+        Balance::add_to(&mut list, currency, free, held);
     }
     Ok(list)
 }

@@ -368,13 +368,7 @@ pub(super) fn balance_list(body: &[u8]) -> Result<Vec<Balance>, DecodeError> {
         let held = unsigned(&wire.asset, "reserved", wire.reserved)?;
         let free = unsigned(&wire.asset, "balance", wire.balance)? - held;
         let Ok(currency) = currency(&wire.asset) else { continue };
-        match list.iter_mut().find(|b| b.currency == currency) {
-            Some(sum) => {
-                sum.free += free;
-                sum.held += held;
-            }
-            None => list.push(Balance { currency, free, held }),
-        }
+        Balance::add_to(&mut list, currency, free, held);
     }
     Ok(list)
 }

@@ -219,6 +219,19 @@ pub struct Balance {
     pub held: Amount,
 }
 
+impl Balance {
+    /// Adds money of a currency to a list that names each currency once.
+    pub(super) fn add_to(list: &mut Vec<Self>, currency: Currency, free: Amount, held: Amount) {
+        match list.iter_mut().find(|b| b.currency == currency) {
+            Some(sum) => {
+                sum.free += free;
+                sum.held += held;
+            }
+            None => list.push(Self { currency, free, held }),
+        }
+    }
+}
+
 /// Why a balance changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BalanceCause {

@@ -70,20 +70,18 @@ async fn answer(
         }
         Spoiled::Instead(response) => *response,
         Spoiled::No => {
-            let lie = lie::due(core, Exchange::Binance, &call);
-            if let Some((how, false)) = lie {
-                return lie::tell(how, Exchange::Binance).await;
-            }
-            let query = uri.query().unwrap_or_default();
-            let sent = String::from_utf8_lossy(&body);
-            let payload = format!("{query}{sent}");
-            let answer = call_of(&shared, &method, path, &payload, &headers);
-            if let Some((how, true)) = lie {
-                return lie::tell(how, Exchange::Binance).await;
-            }
-            match answer {
-                Ok(value) => http::json(200, value.to_string()),
-                Err((refused, status)) => words::refuse(&refused, status),
+            let honest = || {
+                let query = uri.query().unwrap_or_default();
+                let sent = String::from_utf8_lossy(&body);
+                let payload = format!("{query}{sent}");
+                match call_of(&shared, &method, path, &payload, &headers) {
+                    Ok(value) => http::json(200, value.to_string()),
+                    Err((refused, status)) => words::refuse(&refused, status),
+                }
+            };
+            match lie::unless(core, Exchange::Binance, &call, honest).await {
+                Ok(response) => response,
+                Err(lie) => return lie,
             }
         }
     };

@@ -69,21 +69,19 @@ async fn answer(
         }
         Spoiled::No if standing.over => too_many(),
         Spoiled::No => {
-            let lie = lie::due(core, Exchange::Kucoin, &call);
-            if let Some((how, false)) = lie {
-                return lie::tell(how, Exchange::Kucoin).await;
-            }
-            let text = String::from_utf8_lossy(&body);
-            let asked = Call { method: &method, uri: &uri, headers: &headers, body: &text };
-            let answer = asked.answer(core);
-            if let Some((how, true)) = lie {
-                return lie::tell(how, Exchange::Kucoin).await;
-            }
-            let body = match answer {
-                Ok(data) => json!({"code": "200000", "data": data}),
-                Err((code, msg)) => json!({"code": code, "msg": msg}),
+            let honest = || {
+                let text = String::from_utf8_lossy(&body);
+                let asked = Call { method: &method, uri: &uri, headers: &headers, body: &text };
+                let body = match asked.answer(core) {
+                    Ok(data) => json!({"code": "200000", "data": data}),
+                    Err((code, msg)) => json!({"code": code, "msg": msg}),
+                };
+                http::json(200, body.to_string())
             };
-            http::json(200, body.to_string())
+            match lie::unless(core, Exchange::Kucoin, &call, honest).await {
+                Ok(response) => response,
+                Err(lie) => return lie,
+            }
         }
     };
     http::number(&mut response, "gw-ratelimit-limit", WEIGHT_MAX);

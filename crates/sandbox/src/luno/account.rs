@@ -76,17 +76,15 @@ async fn answer(
         Spoiled::TooMany(_) => show(Err(TOO_MANY)),
         Spoiled::No if standing.over => show(Err(TOO_MANY)),
         Spoiled::No => {
-            let lie = lie::due(core, Exchange::Luno, &call);
-            if let Some((how, false)) = lie {
-                return lie::tell(how, Exchange::Luno).await;
+            let honest = || {
+                let sent = String::from_utf8_lossy(&body);
+                let params = parameters(&format!("{}&{sent}", uri.query().unwrap_or_default()));
+                show(call_of(core, &method, path, &params, &headers))
+            };
+            match lie::unless(core, Exchange::Luno, &call, honest).await {
+                Ok(response) => response,
+                Err(lie) => return lie,
             }
-            let sent = String::from_utf8_lossy(&body);
-            let params = parameters(&format!("{}&{sent}", uri.query().unwrap_or_default()));
-            let answer = call_of(core, &method, path, &params, &headers);
-            if let Some((how, true)) = lie {
-                return lie::tell(how, Exchange::Luno).await;
-            }
-            show(answer)
         }
     };
     http::date(&mut response, core.now(Exchange::Luno));

@@ -17,8 +17,23 @@ const FOREVER: Duration = Duration::from_secs(300);
 /// Distance of two bytes of an answer that drips.
 const DRIP: Duration = Duration::from_millis(20);
 
+/// What this call is answered honestly, or, as an error, the lie that is due: then the deed is
+/// done all the same, or not at all.
+pub(crate) async fn unless(
+    core: &Core,
+    exchange: Exchange,
+    call: &str,
+    answer: impl FnOnce() -> Response,
+) -> Result<Response, Response> {
+    let Some((how, is_taken)) = due(core, exchange, call) else { return Ok(answer()) };
+    if is_taken {
+        drop(answer());
+    }
+    Err(tell(how, exchange).await)
+}
+
 /// The lie that is due for this call, and whether the deed is done all the same.
-pub(crate) fn due(core: &Core, exchange: Exchange, call: &str) -> Option<(Lie, bool)> {
+fn due(core: &Core, exchange: Exchange, call: &str) -> Option<(Lie, bool)> {
     let target = Target { exchange, symbol: "", stream: call };
     match core.faults.hit(target, |f| matches!(f, Fault::Lie { .. })) {
         Some(Fault::Lie { how, taken }) => Some((how, taken)),
@@ -39,7 +54,7 @@ pub(crate) fn fills_late(core: &Core, exchange: Exchange, symbol: &str) -> bool 
 }
 
 /// The answer.
-pub(crate) async fn tell(how: Lie, exchange: Exchange) -> Response {
+async fn tell(how: Lie, exchange: Exchange) -> Response {
     match how {
         Lie::Reset => Response::new(Body::from_stream(stream::once(async {
             Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset))

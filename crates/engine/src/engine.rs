@@ -321,6 +321,13 @@ impl Engine {
         shards.flat_map(|shard| std::mem::take(&mut shard.leaving_live)).collect()
     }
 
+    /// The instruments of an exchange that are known here, by their ids.
+    pub fn instruments(&self, exchange: Exchange) -> Vec<(InstrumentId, domain::Instrument)> {
+        let all = self.markets.all.iter().enumerate();
+        let here = all.filter(|(_, market)| market.instrument.exchange == exchange);
+        here.map(|(id, market)| (InstrumentId(id as u32), market.instrument.clone())).collect()
+    }
+
     /// Real orders of an account at an exchange that are not final in our books, and since when.
     pub fn live_open(
         &self,

@@ -5,12 +5,15 @@
 use crate::live::{LiveNews, News};
 use crate::output::Output;
 use crate::shard::{Shard, World};
-use domain::{Alert, Amount, CancelReason, Currency, Exchange, Mode};
+use domain::{Alert, Amount, CancelReason, Currency, Exchange, Mode, Span, Timestamp};
 use risk::KeyState;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What exchanges print at the coarsest: less is no difference.
 const GRAIN: Amount = Amount::from_atoms(10_000);
+
+/// A report of a fill takes less than this from the exchange to us.
+const SEEN_AGAIN_AFTER: Span = Span::from_millis(500);
 
 /// One exchange account.
 #[derive(Clone, Debug)]
@@ -19,8 +22,8 @@ pub(crate) struct Desk {
     pub(crate) balances: Option<BTreeMap<Currency, Amount>>,
     /// Why entries wait.
     pub(crate) down: Option<String>,
-    /// Differences seen once: a fill on its way makes some, so they count when seen again.
-    pending: BTreeMap<Currency, Amount>,
+    /// Differences seen once, and when: a fill on its way makes some, so they count when seen again.
+    pub(crate) pending: BTreeMap<Currency, (Amount, Timestamp)>,
     /// What our books give to bots and the exchange has not.
     pub(crate) missing: BTreeMap<Currency, Amount>,
 }
@@ -134,7 +137,11 @@ impl Shard {
         }
         // Before the first reading nothing of ours can be on its way there.
         let is_first = desk.balances.is_none() && given.is_zero();
-        if !is_first && desk.pending.insert(currency, difference) != Some(difference) {
+        let (seen, since) = *desk.pending.entry(currency).or_insert((difference, world.now));
+        if seen != difference {
+            desk.pending.insert(currency, (difference, world.now));
+        }
+        if !is_first && (seen != difference || world.now - since < SEEN_AGAIN_AFTER) {
             return;
         }
         desk.pending.remove(&currency);

@@ -116,9 +116,12 @@ impl Shard {
         out: &mut Vec<Output>,
     ) {
         let Some(slot) = self.slot(id.bot) else { return };
-        let Some(live) = &mut self.bots[slot].live else { return };
+        let bot = &mut self.bots[slot];
+        let Some(live) = &mut bot.live else { return };
         live.orders.forget_old(world.now);
+        let is_open = bot.open.iter().any(|o| o.id == id);
         match report {
+            LiveReport::Refused { .. } | LiveReport::Unknown { .. } if !is_open => {}
             LiveReport::Open => self.opened(slot, id, world, out),
             LiveReport::Fill(fill) => self.executed(slot, id, fill, world, out),
             LiveReport::Ended { status, reason, filled } => {
@@ -176,6 +179,8 @@ impl Shard {
             return;
         }
         order.posted.push(told.trade_id.clone());
+        // What was seen of money before is explained by this, perhaps.
+        self.desks[bot.books.exchange as usize].pending.clear();
         // After its end, and real all the same.
         if let Some((_, finished)) = order.finished.take() {
             bot.open.push(*finished);

@@ -13,6 +13,7 @@ mod faults;
 mod flags;
 mod harness;
 mod kill;
+mod live;
 mod market;
 mod nginx;
 mod operator;

@@ -39,7 +39,9 @@ impl Shard {
 
     fn standing(&self, slot: usize, world: &World<'_>, confirmed: bool) -> Standing {
         let (bot, switches) = (&self.bots[slot], world.switches);
-        let instrument = bot.fixed.instrument.map(|id| &world.markets.get(id).instrument);
+        let market = bot.fixed.instrument.map(|id| world.markets.get(id));
+        let smallest =
+            market.and_then(|market| Some(market.instrument.smallest_order(market.last_quote?.1)));
         let (exchange, quote) = (bot.books.exchange, bot.books.symbol.quote);
         let money = self.live_money(exchange, quote);
         let (capital, wallet) = match &bot.live {
@@ -65,7 +67,8 @@ impl Shard {
             holds: bot.record.holds,
             confirmed: confirmed || bot.live.is_some(),
             capital,
-            minimum: instrument.map_or(Amount::ZERO, |i| i.min_notional),
+            // Without a price nobody knows what the smallest order costs: nothing fits then.
+            minimum: smallest.unwrap_or(capital),
             live_for: bot.live.as_ref().map(|live| world.now - live.since),
         }
     }

@@ -220,3 +220,60 @@ async fn a_bot_that_earned_it_trades_real_money_on_each_exchange() {
     assert_eq!(verdict["ok"], true, "{verdict}");
     product.end();
 }
+
+/// Killed at any moment: between storing, sending and hearing of it. An order exists once or never,
+/// and when everything was asked about the books are the exchange's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_again_and_again_no_real_order_goes_out_twice() {
+    const KILLS: u64 = 8;
+    let sandbox = exchanges().await;
+    let mut place = Place::new(config(&sandbox));
+    let (mut product, bots) = trained(&mut place).await;
+    for (exchange, bot) in &bots {
+        promote(&product, *exchange, *bot).await;
+    }
+    for (exchange, bot) in &bots {
+        until(&format!("{exchange} trades"), WHILE, || async {
+            (!live_orders(&product, *bot).await.is_empty()).then_some(())
+        })
+        .await;
+    }
+    let mut moments = rand::rng();
+    for kill in 0..KILLS {
+        // Live trading begins anew once the exchange was heard.
+        until("somebody trades", WHILE, || async {
+            let mut open = 0;
+            for bot in bots.values() {
+                let view = product.get(&format!("/api/bots/{bot}")).await;
+                open += view["open_orders"].as_u64().unwrap();
+                open += u64::from(!view["position"].is_null());
+            }
+            (open > 0).then_some(())
+        })
+        .await;
+        let pause = rand::Rng::random_range(&mut moments, 0..700);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        println!("kill {kill} after {pause} ms");
+        product.kill();
+        product = place.start("run").await;
+    }
+    for (exchange, bot) in &bots {
+        sell_out(&product, *bot).await;
+        let orders = live_orders(&product, *bot).await;
+        assert!(!orders.is_empty(), "{exchange}");
+        let tag = place.store().meta("installation").unwrap().unwrap();
+        for order in orders {
+            let name = order["client_order_id"].as_str().unwrap().replacen(
+                "amk-",
+                &format!("amk-{tag}-"),
+                1,
+            );
+            let times = sandbox.orders_of(*exchange, &name).len();
+            assert!(times <= 1, "{exchange} {name}: {times} real orders");
+        }
+        books_are_equal(&product, &sandbox, *exchange, *bot, WHILE).await;
+    }
+    let verdict = product.get("/api/ledger/verify").await;
+    assert_eq!(verdict["ok"], true, "{verdict}");
+    product.end();
+}

@@ -111,6 +111,8 @@ pub(crate) fn policy() -> Policy {
         low_profit_trades_min: 0,
         max_drawdown_percent: Amount::ZERO,
         anomaly_trades_min: 0,
+        // Fees of a million orders an hour are a fifth of the capital: no bot is rogue for that.
+        rogue_loss_percent: hundred,
         ..Policy::default()
     }
 }

@@ -72,6 +72,12 @@ impl Triggers {
         self.by_owner.is_empty()
     }
 
+    /// Is it known that nothing follows from this bid?
+    #[inline]
+    pub(crate) fn is_quiet(&self, bid: Price) -> bool {
+        self.window.is_some_and(|(low, high)| bid > low && bid < high)
+    }
+
     /// Sets what fires at fixed prices; `None` removes.
     pub(crate) fn set(&mut self, owner: u32, reason: Reason, price: Option<Price>) {
         // Mostly nothing is set and nothing is to be: no place is made for it.
@@ -210,7 +216,7 @@ impl Triggers {
 
     /// The best bid is now here: raises highs, returns whom it fires, each once.
     pub(crate) fn on_bid(&mut self, bid: Price) -> Vec<(u32, Reason)> {
-        if self.window.is_some_and(|(low, high)| bid > low && bid < high) {
+        if self.is_quiet(bid) {
             return Vec::new();
         }
         self.raise(bid);

@@ -39,7 +39,7 @@ fn measure(prints: usize, params: &str) -> Vec<(f64, u64)> {
     let part = |_| {
         let prints: Vec<_> = (0..prints / PARTS).map(|_| tape.next()).collect();
         let cpu = crate::cpu_ns();
-        for print in prints {
+        for print in &prints {
             rig.print(id, print);
         }
         rig.flush();

@@ -18,6 +18,7 @@ mod ledger;
 mod market_event;
 mod number;
 mod order;
+pub mod packed;
 mod params;
 mod policy;
 mod refusal;

@@ -101,6 +101,14 @@ impl Engine {
             InputKind::Market { instrument, event: MarketEvent::Print(print) } => {
                 self.on_print(*instrument, print, now, out);
             }
+            kind => self.take(kind, now, out),
+        }
+    }
+
+    /// Whatever is no print: apart from it, so that a print finds a small function.
+    #[inline(never)]
+    fn take(&mut self, kind: &InputKind, now: Timestamp, out: &mut Vec<Output>) {
+        match kind {
             InputKind::Market { instrument, event } => {
                 self.on_market(*instrument, event, now, out);
             }
@@ -206,6 +214,7 @@ impl Engine {
     }
 
     /// Everything that time brings: arrivals at the simulated exchange, timers, closing bars.
+    #[inline(never)]
     fn run_due(&mut self, now: Timestamp, out: &mut Vec<Output>) {
         for id in 0..self.markets.all.len() {
             let id = InstrumentId(id as u32);

@@ -9,6 +9,7 @@ use domain::{InstrumentId, MarketEvent, Print, Timestamp};
 
 impl Engine {
     /// Takes a print in.
+    #[inline]
     pub(crate) fn on_print(
         &mut self,
         id: InstrumentId,
@@ -17,21 +18,17 @@ impl Engine {
         out: &mut Vec<Output>,
     ) {
         let Some(market) = self.markets.all.get_mut(id.0 as usize) else { return };
+        let clock = &self.markets.clocks[market.instrument.exchange as usize];
         let mut at = now;
+        // Prints fetched late act at their own time, as far as that is after what was seen.
+        if print.backfilled {
+            let last = market.last_event_at.unwrap_or(print.at);
+            at = (print.at - clock.upper).max(last).min(now);
+        }
         self.change.clear();
-        if print.backfilled || market.has_timed_bars {
-            let clock = self.markets.clocks[market.instrument.exchange as usize];
-            // Prints fetched late act at their own time, as far as that is after what was seen.
-            if print.backfilled {
-                let last = market.last_event_at.unwrap_or(print.at);
-                at = (print.at - clock.upper).max(last).min(now);
-            }
-            market.on_print(print, at, &mut self.change);
-            if market.has_timed_bars {
-                self.due = self.due.min(market.next_deadline(clock));
-            }
-        } else {
-            market.on_print(print, at, &mut self.change);
+        market.on_print(print, at, &mut self.change);
+        if market.has_timed_bars {
+            self.due = self.due.min(market.next_deadline(*clock));
         }
         self.change.is_backfill = print.backfilled;
         let (has_bar, of_print) = (!self.change.closed.is_empty(), self.change.of_print);

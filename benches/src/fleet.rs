@@ -29,7 +29,7 @@ pub(crate) fn run(prints: usize) {
     all.sort_by_key(|(print, id)| (print.at, *id));
     let cpu = crate::cpu_ns();
     for (print, id) in &all {
-        rig.print(*id, *print);
+        rig.print(*id, print);
     }
     rig.flush();
     let seconds = (crate::cpu_ns() - cpu) / 1e3 / all.len() as f64;

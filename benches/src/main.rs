@@ -7,7 +7,7 @@
 //! into one reused buffer and hashed, and the hash of a second run must be the same.
 //! `store` measures rows written, `latency` the way from an exchange's socket to the decision.
 
-#[cfg(feature = "shell")]
+#[cfg(feature = "bars")]
 mod bars;
 #[cfg(feature = "shell")]
 mod child;
@@ -64,6 +64,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if is_asked("wait") {
         wait::run(prints);
     }
+    #[cfg(feature = "bars")]
+    if is_asked("backtest") {
+        bars::run_all(prints);
+    }
     #[cfg(feature = "shell")]
     shell(&which, prints, scale)?;
     Ok(())
@@ -78,7 +82,6 @@ fn shell(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let is_asked = |name: &str| which == "all" || which == name;
     if is_asked("backtest") {
-        bars::run_all(prints);
         replay::run_all(prints)?;
     }
     if is_asked("store") {

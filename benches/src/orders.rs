@@ -12,15 +12,22 @@ pub(crate) fn run(prints: usize) {
     println!("orders, {prints} prints, EMA 2/3 against a bot that never orders:");
     let idle = measure(prints, r#"{"fast":999,"slow":2000}"#);
     let busy = measure(prints, r#"{"fast":2,"slow":3}"#);
-    let cost = |part: usize| {
-        let orders = (busy[part].1 - if part > 0 { busy[part - 1].1 } else { 0 }).max(1);
-        ((busy[part].0 - idle[part].0) / orders as f64, busy[part].1)
-    };
-    for part in [0, PARTS / 2, PARTS - 1] {
-        let (ns, orders) = cost(part);
-        println!("  up to {orders} orders: {ns:.0} ns/order, target 1000");
+    let orders_of = |part: usize| busy[part].1 - if part > 0 { busy[part - 1].1 } else { 0 };
+    for part in 0..PARTS {
+        // A hold or a limit of the policy that binds would be measured as a cost.
+        assert!(
+            orders_of(part) > 0,
+            "no orders in part {} of {PARTS}: what holds the bot?",
+            part + 1
+        );
     }
-    println!("  last over first: {:.2}", cost(PARTS - 1).0 / cost(0).0);
+    let cost = |part: usize| (busy[part].0 - idle[part].0) / orders_of(part) as f64;
+    for part in [0, PARTS / 2, PARTS - 1] {
+        println!("  up to {} orders: {:.0} ns/order, target 1000", busy[part].1, cost(part));
+    }
+    let best = (0..PARTS).map(cost).fold(f64::INFINITY, f64::min);
+    println!("    best part {best:.0} ns/order: {:.2} of it", best / 1_000.0);
+    println!("  last over first: {:.2}", cost(PARTS - 1) / cost(0));
 }
 
 /// Time of each part, and orders up to its end.
@@ -32,7 +39,7 @@ fn measure(prints: usize, params: &str) -> Vec<(f64, u64)> {
     let part = |_| {
         let prints: Vec<_> = (0..prints / PARTS).map(|_| tape.next()).collect();
         let cpu = crate::cpu_ns();
-        for print in prints {
+        for print in &prints {
             rig.print(id, print);
         }
         rig.flush();

@@ -111,6 +111,8 @@ pub(crate) fn policy() -> Policy {
         low_profit_trades_min: 0,
         max_drawdown_percent: Amount::ZERO,
         anomaly_trades_min: 0,
+        // Fees of a million orders an hour are a fifth of the capital: no bot is rogue for that.
+        rogue_loss_percent: hundred,
         ..Policy::default()
     }
 }
@@ -251,17 +253,17 @@ impl Rig {
     }
 
     /// One print, with outputs taken in chunks.
-    pub(crate) fn print(&mut self, instrument: InstrumentId, print: Print) {
+    pub(crate) fn print(&mut self, instrument: InstrumentId, print: &Print) {
         // In place: a driver reuses its buffers too.
         let is_same = match &mut self.input.kind {
             InputKind::Market { instrument: of, event: MarketEvent::Print(old) } => {
-                (*of, *old) = (instrument, print);
+                (*of, *old) = (instrument, *print);
                 true
             }
             _ => false,
         };
         if !is_same {
-            let event = MarketEvent::Print(print);
+            let event = MarketEvent::Print(*print);
             self.input.kind = InputKind::Market { instrument, event };
         }
         self.told(print.at);

@@ -155,7 +155,7 @@ fn load(prints: usize, outputs: usize) -> Load {
     let mut tape = Tape::new(44, Span::from_millis(20));
     let mut batches = Vec::new();
     for _ in 0..prints {
-        rig.print(id, tape.next());
+        rig.print(id, &tape.next());
         if rig.sink.kept.as_ref().is_some_and(|kept| kept.len() >= outputs) {
             batches.push(take(&mut rig));
         }

@@ -20,7 +20,7 @@ pub(crate) fn ema(prints: usize, periods: (u16, u16), chunk: usize) -> Run {
     let mut tape = Tape::new(42, Span::from_millis(1));
     let tape: Vec<_> = (0..prints).map(|_| tape.next()).collect();
     let (started, cpu) = (Instant::now(), crate::cpu_ns());
-    for print in tape {
+    for print in &tape {
         rig.print(id, print);
     }
     rig.flush();

@@ -107,7 +107,7 @@ fn trade(rig: &mut Rig, (id, tape, update): &mut (InstrumentId, Tape, u64), at: 
         tape.set_time(at);
         print.at = at;
     }
-    rig.print(*id, print);
+    rig.print(*id, &print);
     let (bid, ask) = tape.touch();
     *update += 1;
     let large = 100_000_000_000;

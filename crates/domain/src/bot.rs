@@ -1,8 +1,7 @@
 //! A bot: one strategy on one instrument with its own capital.
 
-use crate::{Amount, Symbol, Timeframe};
+use crate::{Amount, ParamSet, Symbol, Timeframe};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// The shipped strategies.
@@ -59,20 +58,6 @@ impl fmt::Display for StrategyKind {
     }
 }
 
-/// A parameter as typed; its schema says what it must be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum ParamValue {
-    /// Yes or no.
-    Flag(bool),
-    /// A whole number.
-    Integer(i64),
-    /// A decimal number, as text or number.
-    Decimal(Amount),
-    /// One of a list of words.
-    Word(String),
-}
-
 /// Which strategy, with which parameters; what is not named takes its default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,7 +66,7 @@ pub struct StrategyConfig {
     pub kind: StrategyKind,
     /// By name.
     #[serde(default)]
-    pub params: BTreeMap<String, ParamValue>,
+    pub params: ParamSet,
 }
 
 /// How much of its equity a bot may put into a position.

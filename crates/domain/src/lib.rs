@@ -18,6 +18,8 @@ mod ledger;
 mod market_event;
 mod number;
 mod order;
+pub mod packed;
+mod params;
 mod policy;
 mod refusal;
 mod symbol;
@@ -25,8 +27,8 @@ mod time;
 mod trade;
 
 pub use bot::{
-    Actor, BotConfig, Exits, Hold, Holds, Lifecycle, ParamValue, RiskMode, Sizing, StopChoice,
-    StrategyConfig, StrategyKind,
+    Actor, BotConfig, Exits, Hold, Holds, Lifecycle, RiskMode, Sizing, StopChoice, StrategyConfig,
+    StrategyKind,
 };
 pub use event::{Alert, EventKind, FeedGrade, FeedState};
 pub use filters::Misfit;
@@ -42,6 +44,7 @@ pub use order::{
     CancelReason, DataGrade, FillRecord, Liquidity, OrderKind, OrderPurpose, OrderRecord,
     OrderStatus, RejectCode, Side, TimeInForce,
 };
+pub use params::{ParamSet, ParamValue};
 pub use policy::{Caps, Limit, LimitValue, Looser, Policy, PolicyError, Unit};
 pub use refusal::{Refusal, RefusalCode};
 pub use symbol::{Currency, Exchange, Mode, Symbol, SymbolError};

@@ -141,6 +141,15 @@ pub struct Bar {
     pub prints: u32,
 }
 
+impl Bar {
+    /// A print as a bar of its own.
+    #[inline]
+    pub const fn of(print: &Print) -> Self {
+        let (open_at, price, volume) = (print.at, print.price, print.quantity);
+        Self { open_at, open: price, high: price, low: price, close: price, volume, prints: 1 }
+    }
+}
+
 /// Length of a bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

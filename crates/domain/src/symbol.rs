@@ -33,14 +33,14 @@ impl Currency {
     }
 
     #[inline]
-    fn packed(&self) -> [u8; PACKED_BYTES] {
+    pub(crate) fn packed(&self) -> [u8; PACKED_BYTES] {
         let mut packed = [self.len; PACKED_BYTES];
         packed[..CODE_BYTES].copy_from_slice(&self.bytes);
         packed
     }
 
     /// Judged like a code that comes as text.
-    fn unpack(packed: [u8; PACKED_BYTES]) -> Result<Self, SymbolError> {
+    pub(crate) fn unpack(packed: [u8; PACKED_BYTES]) -> Result<Self, SymbolError> {
         let code = packed.get(..packed[CODE_BYTES] as usize).unwrap_or_default();
         String::from_utf8_lossy(code).parse()
     }

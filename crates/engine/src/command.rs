@@ -85,7 +85,7 @@ pub enum Command {
     /// Closes a tripped circuit breaker.
     CloseBreaker(BreakerScope),
     /// Replaces the account's policy (may only tighten the fleet's), or the fleet's.
-    SetPolicy(Policy),
+    SetPolicy(Box<Policy>),
 }
 
 /// Where a circuit breaker sits.

@@ -280,7 +280,8 @@ impl Engine {
         let version = self.policy_versions + 1;
         let mut tell = |account_id| {
             let (policy, actor) = (policy.clone(), actor.clone());
-            out.push(Output::Policy(PolicyRecord { account_id, version, policy, actor, at: now }));
+            let record = PolicyRecord { account_id, version, policy, actor, at: now };
+            out.push(Output::Policy(Box::new(record)));
         };
         match scope {
             Some(_) => {

@@ -1,8 +1,8 @@
 //! Calling a strategy: on closed bars and on its own fills.
 
-use crate::markets::Market;
+use crate::markets::{Market, Series};
 use crate::output::Output;
-use crate::shard::{Member, Quiet, Shard, World};
+use crate::shard::{Interest, Member, Quiet, Shard, World};
 use domain::{Bar, ExitReason, InstrumentId, OrderPurpose, Timeframe};
 use strategy::{Context, OwnFill};
 
@@ -23,16 +23,11 @@ impl Shard {
         let Some(Some(interest)) = self.interests.get_mut(id.0 as usize) else { return };
         let Some(list) = interest.by_series.get_mut(series) else { return };
         let of = &world.markets.get(id).series[series];
-        let is_quiet = |quiet: &Quiet| {
-            let [first, second] = quiet.figures.map(|slot| of.indicators.value_or_nan(slot));
-            quiet.side.holds(first, second)
-        };
-        let is_loud = |member: &Member| !member.quiet.as_ref().is_some_and(is_quiet);
-        let Some(first) = list.iter().position(is_loud) else { return };
+        let Some(first) = list.iter().position(|member| member.is_loud(of)) else { return };
         // Taken out while it is walked: deciding does not change who decides.
         let mut members = std::mem::take(list);
         for member in &mut members[first..] {
-            if is_loud(member) {
+            if member.is_loud(of) {
                 let slot = member.slot as usize;
                 self.decide(slot, bar, may_trade, world, out);
                 member.quiet = self.quiet(slot).filter(|_| of.timeframe == Timeframe::Trade);
@@ -142,6 +137,25 @@ impl Shard {
     }
 }
 
+impl Member {
+    /// Must the bot be asked, as the figures are now?
+    #[inline]
+    fn is_loud(&self, of: &Series) -> bool {
+        let Some(quiet) = &self.quiet else { return true };
+        let [first, second] = quiet.figures.map(|slot| of.indicators.value_or_nan(slot));
+        !quiet.side.holds(first, second)
+    }
+}
+
+impl Interest {
+    /// Must any bot of this series be asked, as the figures are now?
+    #[inline]
+    pub(crate) fn is_loud(&self, series: usize, of: &Series) -> bool {
+        let members = self.by_series.get(series);
+        members.is_some_and(|list| list.iter().any(|member| member.is_loud(of)))
+    }
+}
+
 fn values(market: &Market, series: usize, slots: &[market::Slot]) -> Values {
     let indicators = &market.series[series].indicators;
     let mut values = [f64::NAN; 4];
@@ -180,14 +194,5 @@ fn last_bar(market: &Market, series: usize) -> Option<Bar> {
     if let Some(bar) = market.series[series].bars.back() {
         return Some(*bar);
     }
-    let print = market.last_print?;
-    Some(Bar {
-        open_at: print.at,
-        open: print.price,
-        high: print.price,
-        low: print.price,
-        close: print.price,
-        volume: print.quantity,
-        prints: 1,
-    })
+    market.last_print.as_ref().map(Bar::of)
 }

@@ -61,7 +61,7 @@ pub struct Engine {
     pub(crate) is_dirty: bool,
     wanted: BTreeSet<InstrumentId>,
     /// Scratch: what the event at hand changed.
-    change: Option<Box<Change>>,
+    pub(crate) change: Change,
 }
 
 impl Engine {
@@ -84,7 +84,7 @@ impl Engine {
             inputs: 0,
             is_dirty: true,
             wanted: BTreeSet::new(),
-            change: None,
+            change: Change::default(),
         }
     }
 
@@ -98,6 +98,17 @@ impl Engine {
             self.run_due(now, out);
         }
         match &input.kind {
+            InputKind::Market { instrument, event: MarketEvent::Print(print) } => {
+                self.on_print(*instrument, print, now, out);
+            }
+            kind => self.take(kind, now, out),
+        }
+    }
+
+    /// Whatever is no print: apart from it, so that a print finds a small function.
+    #[inline(never)]
+    fn take(&mut self, kind: &InputKind, now: Timestamp, out: &mut Vec<Output>) {
+        match kind {
             InputKind::Market { instrument, event } => {
                 self.on_market(*instrument, event, now, out);
             }
@@ -177,32 +188,22 @@ impl Engine {
         }
         let exchange = self.markets.get(id).instrument.exchange;
         let clock = self.markets.clock(exchange);
-        // Prints fetched late act at their own time, as far as that is after what was seen.
-        let at = match event {
-            MarketEvent::Print(p) if p.backfilled => {
-                let last = self.markets.get(id).last_event_at.unwrap_or(p.at);
-                (p.at - clock.upper).max(last).min(now)
-            }
-            _ => now,
-        };
         let market = self.markets.get_mut(id);
-        let mut change = self.change.take().unwrap_or_default();
-        change.clear();
-        market.on_event(event, at, &mut change);
-        market.keep_quote(at);
+        self.change.clear();
+        market.on_event(event, now, &mut self.change);
+        market.keep_quote(now);
         if market.has_timed_bars {
             self.due = self.due.min(market.next_deadline(clock));
         }
-        if change.feed_changed {
+        if self.change.feed_changed {
             self.tell_feed(id, now, out);
         }
         // The view is the same for every account, and one of thousands may have no interest here.
-        let world = world!(self, at);
+        let world = world!(self, now);
         for shard in self.shards.iter_mut().filter(|shard| shard.has_interest(id)) {
-            tell(shard, id, event, &change, &world, out);
+            tell(shard, id, event, &self.change, &world, out);
             self.due = self.due.min(shard.due_hint());
         }
-        self.change = Some(change);
     }
 
     fn tell_feed(&self, id: InstrumentId, now: Timestamp, out: &mut Vec<Output>) {
@@ -218,6 +219,7 @@ impl Engine {
     }
 
     /// Everything that time brings: arrivals at the simulated exchange, timers, closing bars.
+    #[inline(never)]
     fn run_due(&mut self, now: Timestamp, out: &mut Vec<Output>) {
         for id in 0..self.markets.all.len() {
             let id = InstrumentId(id as u32);
@@ -418,7 +420,7 @@ impl Engine {
 }
 
 /// Tells an account what happened on a market that it trades.
-fn tell(
+pub(crate) fn tell(
     shard: &mut Shard,
     id: InstrumentId,
     event: &MarketEvent,
@@ -428,7 +430,7 @@ fn tell(
 ) {
     // Mostly nothing rests, is under way or is guarded: no price matters then.
     let is_price = !matches!(event, MarketEvent::Feed { .. } | MarketEvent::Gap { .. });
-    if !is_price || shard.waits_for_price(id) {
+    if !is_price || shard.waits_for_price(id, world.markets.get(id)) {
         tell_venue(shard, id, event, change, world, out);
     }
     for (series, bar) in &change.closed {

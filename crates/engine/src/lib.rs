@@ -23,6 +23,7 @@ mod markets;
 mod orders;
 mod output;
 mod pass;
+mod print;
 mod rates;
 mod read;
 mod sentence;

@@ -1,11 +1,12 @@
 //! Markets as the core knows them: one writer, read by every account.
 
+mod print;
+
 use crate::rates::ImportedRates;
 use crate::view::MarketSeen;
 use domain::{
     Amount, Bar, BookUpdate, ClosedBar, DataGrade, Exchange, FeedState, Instrument, InstrumentId,
-    InstrumentStatus, Level, MarketEvent, Price, Print, Quantity, Round, Side, Span, Symbol,
-    Timeframe, Timestamp,
+    InstrumentStatus, MarketEvent, Price, Print, Round, Span, Symbol, Timeframe, Timestamp,
 };
 use market::{Average, BarBuilder, Book, IndicatorSet, PrintIds};
 use serde::{Deserialize, Serialize};
@@ -149,6 +150,8 @@ fn starting() -> FeedState {
 pub(crate) struct Change {
     /// Bars that closed, with the index of their series.
     pub(crate) closed: SmallVec<[(usize, Bar); 2]>,
+    /// The series of single prints, where the print is a bar of it: made one where somebody asks.
+    pub(crate) of_print: Option<usize>,
     /// The feed's state changed.
     pub(crate) feed_changed: bool,
     /// Prices are from prints fetched late.
@@ -159,6 +162,7 @@ impl Change {
     /// Forgets what was told; its room is used again.
     pub(crate) fn clear(&mut self) {
         self.closed.clear();
+        self.of_print = None;
         self.feed_changed = false;
         self.is_backfill = false;
     }
@@ -282,7 +286,8 @@ impl Market {
             self.last_priced_at = Some(now);
         }
         match event {
-            MarketEvent::Print(print) => self.on_print(print, change),
+            // Taken apart by `Engine::on_print`.
+            MarketEvent::Print(_) => {}
             MarketEvent::Touch(touch) => {
                 self.book.apply_touch(touch);
             }
@@ -362,66 +367,6 @@ impl Market {
         // A book and the prints of its round come in any order; those of the round before are here.
         self.polled_until = update.requested_at.and(self.requested_at);
         self.requested_at = update.requested_at;
-    }
-
-    fn on_print(&mut self, print: &Print, change: &mut Change) {
-        self.prints += 1;
-        if let Some(average) = &mut self.average {
-            average.add(print);
-        }
-        change.is_backfill = print.backfilled;
-        for (i, series) in self.series.iter_mut().enumerate() {
-            if series.timeframe == Timeframe::Trade {
-                // The hot path: the bar is the print, and goes straight to the figures.
-                let (indicators, closed) = (&mut series.indicators, &mut change.closed);
-                series.builder.on_print(print, &mut |bar| {
-                    indicators.update(&bar);
-                    closed.push((i, bar));
-                });
-                continue;
-            }
-            let mut closed: SmallVec<[Bar; 2]> = SmallVec::new();
-            series.builder.on_print(print, &mut |bar| closed.push(bar));
-            for bar in closed {
-                if series.close(bar) {
-                    change.closed.push((i, bar));
-                }
-            }
-        }
-        if self.last_print.is_none_or(|last| print.id > last.id) {
-            self.last_print = Some(*print);
-        }
-        // A live book is never overwritten by prints of before.
-        if print.backfilled != self.feed.is_fresh()
-            && (print.backfilled || self.grade == DataGrade::Trades)
-        {
-            self.make_touch(print);
-        }
-    }
-
-    /// Prints alone: a buyer's print is an ask, a seller's a bid; the other side stays where it
-    /// was, but never on the wrong side of it.
-    fn make_touch(&mut self, print: &Print) {
-        if !self.is_made_of_prints {
-            self.book.clear();
-            self.is_made_of_prints = true;
-        }
-        let level = Level { price: print.price, quantity: print.quantity };
-        let known = |side| self.book.best(side).unwrap_or(level);
-        let (mut bid, mut ask) = match print.taker_side {
-            Side::Buy => (known(Side::Buy), level),
-            Side::Sell => (level, known(Side::Sell)),
-        };
-        if bid.price >= ask.price {
-            let tick = self.instrument.tick_size.0.max(1);
-            match print.taker_side {
-                Side::Buy => bid.price = Price(ask.price.0 - tick),
-                Side::Sell => ask.price = Price(bid.price.0 + tick),
-            }
-        }
-        bid.quantity = bid.quantity.max(Quantity(1));
-        ask.quantity = ask.quantity.max(Quantity(1));
-        self.book.lay_touch(bid, ask);
     }
 
     /// What of it is shown to people.

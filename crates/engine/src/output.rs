@@ -2,6 +2,7 @@
 
 use crate::command::{CommandError, Reply};
 use crate::live::LiveGateRecord;
+use domain::packed_record;
 use domain::{
     AccountId, Actor, Alert, Amount, BotConfig, BotId, Currency, DataGrade, EventKind, Exchange,
     FeedState, FillRecord, Hold, Holds, IncompleteTrade, InstrumentId, Lifecycle, Mode, OrderId,
@@ -18,29 +19,29 @@ pub enum Output {
     /// A bot is new or changed.
     Bot(BotChange),
     /// An order is new or changed.
-    Order(OrderRecord),
+    Order(#[serde(with = "domain::packed")] OrderRecord),
     /// An execution.
-    Fill(FillRecord),
+    Fill(#[serde(with = "domain::packed")] FillRecord),
     /// Money moved.
-    Transfer(Transfer),
+    Transfer(#[serde(with = "domain::packed")] Transfer),
     /// A wallet's figures after money moved.
-    Wallet(WalletRecord),
+    Wallet(#[serde(with = "domain::packed")] WalletRecord),
     /// What a bot is worth, for the series of its equity.
     Equity(EquityRecord),
     /// A position was opened.
-    TradeOpened(TradeOpened),
+    TradeOpened(#[serde(with = "domain::packed")] TradeOpened),
     /// A round trip closed.
-    Trade(Trade),
+    Trade(#[serde(with = "domain::packed")] Trade),
     /// A trade row was refused: it moved nothing.
     TradeRefused(AccountId, IncompleteTrade),
     /// An order was refused by us; equal consecutive ones rewrite the same row.
     Refusal(RefusalRecord),
     /// Why an order was sent.
-    Decision(DecisionRecord),
+    Decision(#[serde(with = "domain::packed")] DecisionRecord),
     /// A feed became fresh, stale or is resyncing.
     Feed(FeedRecord),
-    /// The policy changed.
-    Policy(PolicyRecord),
+    /// The policy changed. Boxed: it is twice as large as any other, and rare.
+    Policy(Box<PolicyRecord>),
     /// The emergency stop was pulled or cleared.
     EmergencyStop(EmergencyRecord),
     /// The bodyguard stopped or re-armed a bot.
@@ -262,6 +263,31 @@ pub struct BreakerRecord {
     pub by: Actor,
     pub at: Timestamp,
 }
+
+packed_record!(WalletRecord {
+    account_id,
+    mode,
+    exchange,
+    currency,
+    available,
+    reserved,
+    total,
+    at
+});
+packed_record!(TradeOpened { trade_id, account_id, bot_id, exchange, symbol, price, quantity, at });
+packed_record!(DecisionRecord {
+    order_id,
+    account_id,
+    bot_id,
+    bid,
+    ask,
+    mid,
+    values,
+    reason,
+    checks_passed,
+    policy_version,
+    at
+});
 
 /// An event for the outside: gets its number when it is stored.
 #[derive(Clone, Debug, PartialEq)]

@@ -125,6 +125,19 @@ pub(crate) struct Interest {
     pub(crate) exiting: BTreeSet<u32>,
 }
 
+impl Interest {
+    /// See [`Shard::waits_for_price`].
+    #[inline]
+    fn waits_for_price(&self, market: &Market) -> bool {
+        let is_quiet =
+            || market.book.best_bid().is_none_or(|bid| self.triggers.is_quiet(bid.price));
+        !(self.venue.is_idle()
+            && self.venue.has_taken_nothing()
+            && self.exiting.is_empty()
+            && (self.triggers.is_empty() || is_quiet()))
+    }
+}
+
 /// What is due at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Due {
@@ -232,13 +245,26 @@ impl Shard {
         interest.map_or(Timestamp::MAX, |i| i.venue.next_due())
     }
 
-    /// Does anything here hang on a price, apart from the figures of strategies?
-    pub(crate) fn waits_for_price(&self, id: InstrumentId) -> bool {
+    /// Does anything here hang on a market's prices as they are, apart from the figures of
+    /// strategies?
+    pub(crate) fn waits_for_price(&self, id: InstrumentId, market: &Market) -> bool {
+        let interest = self.interests.get(id.0 as usize).and_then(Option::as_ref);
+        interest.is_some_and(|interest| interest.waits_for_price(market))
+    }
+
+    /// Does a print change anything here: for what hangs on prices, by bars that it closed, or for
+    /// who decides on single prints?
+    #[inline]
+    pub(crate) fn is_moved(
+        &self,
+        id: InstrumentId,
+        market: &Market,
+        has_bar: bool,
+        of_print: Option<usize>,
+    ) -> bool {
         let Some(Some(interest)) = self.interests.get(id.0 as usize) else { return false };
-        !(interest.venue.is_idle()
-            && interest.venue.has_taken_nothing()
-            && interest.triggers.is_empty()
-            && interest.exiting.is_empty())
+        let is_loud = |series: usize| interest.is_loud(series, &market.series[series]);
+        has_bar || interest.waits_for_price(market) || of_print.is_some_and(is_loud)
     }
 
     pub(crate) fn slot(&self, id: BotId) -> Option<usize> {

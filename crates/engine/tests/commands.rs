@@ -312,12 +312,12 @@ fn a_kill_with_a_cancel_on_its_way_cancels_once_and_a_fill_may_still_beat_it() {
 fn a_tighter_fleet_policy_binds_accounts_with_one_of_their_own() {
     let (mut rig, account) = Rig::funded(Policy::default());
     let own = Policy { spread_collar_bp: 30, ..Policy::default() };
-    rig.order(Some(account), Command::SetPolicy(own)).unwrap();
+    rig.order(Some(account), Command::SetPolicy(Box::new(own))).unwrap();
     let looser = Policy { spread_collar_bp: 50, ..Policy::default() };
-    let refused = rig.order(Some(account), Command::SetPolicy(looser));
+    let refused = rig.order(Some(account), Command::SetPolicy(Box::new(looser)));
     assert!(matches!(refused, Err(CommandError::PolicyInvalid { .. })));
     let fleet = Policy { spread_collar_bp: 20, ..Policy::default() };
-    rig.order(None, Command::SetPolicy(fleet)).unwrap();
+    rig.order(None, Command::SetPolicy(Box::new(fleet))).unwrap();
     assert_eq!(rig.engine.policy(Some(account)).1.spread_collar_bp, 20);
 }
 

@@ -207,8 +207,8 @@ impl World {
             2 => Command::ClearEmergencyStop,
             3 => Command::CloseBreaker(BreakerScope::Account),
             4 => Command::CloseBreaker(BreakerScope::Fleet),
-            5 => Command::SetPolicy(Policy { breaker_bot_percent: breaker, ..tight() }),
-            6 => Command::SetPolicy(Policy { spread_collar_bp: 5, ..tight() }),
+            5 => Command::SetPolicy(Box::new(Policy { breaker_bot_percent: breaker, ..tight() })),
+            6 => Command::SetPolicy(Box::new(Policy { spread_collar_bp: 5, ..tight() })),
             _ => return self.create(id),
         };
         let _ = self.rig.order(scope, command);

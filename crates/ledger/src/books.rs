@@ -103,7 +103,7 @@ pub struct BotBooks {
     /// Fees charged in base.
     pub fees_base: Amount,
     /// Exit orders with fills that are not final.
-    pub exits: SmallVec<[ExitProgress; 1]>,
+    pub exits: Vec<ExitProgress>,
 }
 
 impl BotBooks {
@@ -123,7 +123,7 @@ impl BotBooks {
             gross_profit: Amount::ZERO,
             fees: Amount::ZERO,
             fees_base: Amount::ZERO,
-            exits: SmallVec::new(),
+            exits: Vec::new(),
         }
     }
 
@@ -479,6 +479,8 @@ fn add_exit(books: &mut BotBooks, fill: &Execution, dust: Amount, dust_notional:
         exit.last_at = fill.at;
         exit.grade = exit.grade.max(fill.grade);
     } else {
+        // Mostly one at a time, whose room stays: a bot that never sold has none.
+        books.exits.reserve_exact(1);
         books.exits.push(ExitProgress {
             order: fill.order,
             quantity: fill.quantity,

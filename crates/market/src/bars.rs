@@ -86,14 +86,25 @@ impl BarBuilder {
     /// Takes a print and delivers the bars that are over and whole because of it.
     #[inline]
     pub fn on_print(&mut self, print: &Print, deliver: &mut impl FnMut(Bar)) {
-        if !self.is_new(print, deliver) {
-            self.counts.repeated_prints += 1;
+        let Some(span) = self.timeframe.span() else {
+            if self.on_single(print) {
+                deliver(Bar::of(print));
+            }
             return;
+        };
+        match self.is_new(print, deliver) {
+            true => self.take(print, span, deliver),
+            false => self.counts.repeated_prints += 1,
         }
-        match self.timeframe.span() {
-            None => self.deliver_print(print, deliver),
-            Some(span) => self.take(print, span, deliver),
-        }
+    }
+
+    /// Takes a print where each is a bar of its own; says whether it was not seen before.
+    #[inline]
+    pub fn on_single(&mut self, print: &Print) -> bool {
+        let is_new = self.is_new(print, &mut |_| {});
+        let counts = &mut self.counts;
+        *if is_new { &mut counts.delivered } else { &mut counts.repeated_prints } += 1;
+        is_new
     }
 
     fn take(&mut self, print: &Print, span: Span, deliver: &mut impl FnMut(Bar)) {
@@ -211,6 +222,7 @@ impl BarBuilder {
     }
 
     /// Judges the id: is it the next one, one that was missing, or seen before?
+    #[inline]
     fn is_new(&mut self, print: &Print, deliver: &mut impl FnMut(Bar)) -> bool {
         let Some((last, last_at)) = self.last else {
             self.last = Some((print.id, print.at));
@@ -229,6 +241,7 @@ impl BarBuilder {
         true
     }
 
+    #[inline(never)]
     fn add_gap(&mut self, gap: Gap, deliver: &mut impl FnMut(Bar)) {
         if self.timeframe == Timeframe::Trade {
             return; // every print is whole by itself
@@ -243,19 +256,13 @@ impl BarBuilder {
         }
     }
 
+    #[inline(never)]
     fn fills_gap(&mut self, id: u64, deliver: &mut impl FnMut(Bar)) -> bool {
         let Some(at) = self.gaps.iter().position(|g| g.holds(id)) else { return false };
         let [before, after] = self.gaps.swap_remove(at).split(id);
         self.gaps.extend([before, after].into_iter().filter(|g| !g.is_empty()));
         self.bound_gaps(deliver); // an exchange that answers in disorder
         true
-    }
-
-    fn deliver_print(&mut self, print: &Print, deliver: &mut impl FnMut(Bar)) {
-        let (open_at, price, volume) = (print.at, print.price, print.quantity);
-        let (open, high, low, close) = (price, price, price, price);
-        self.counts.delivered += 1;
-        deliver(Bar { open_at, open, high, low, close, volume, prints: 1 });
     }
 
     /// Makes the bar that starts here the open one.

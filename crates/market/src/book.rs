@@ -60,10 +60,24 @@ impl Book {
         true
     }
 
-    /// A touch that is told by a print and numbered by us: always news.
+    /// Where prints are all that is known, a buyer's is the ask and a seller's the bid; the other
+    /// side stays where it was, but never on the wrong side of it. Numbered by us: always news.
     #[inline]
-    pub fn lay_touch(&mut self, bid: Level, ask: Level) {
+    pub fn lay_print(&mut self, taker_side: Side, mut level: Level, tick: Price) {
         let update_id = self.update_id() + 1;
+        level.quantity = level.quantity.max(Quantity(1));
+        let other = self.best(taker_side).unwrap_or(level);
+        let (mut bid, mut ask) = match taker_side {
+            Side::Buy => (other, level),
+            Side::Sell => (level, other),
+        };
+        if bid.price >= ask.price {
+            let tick = Price(tick.0.max(1));
+            match taker_side {
+                Side::Buy => bid.price = ask.price - tick,
+                Side::Sell => ask.price = bid.price + tick,
+            }
+        }
         self.touch = Some(Touch { update_id, bid, ask });
     }
 

@@ -140,12 +140,15 @@ impl Recent {
 
     fn low_profit(&self, trade: Closed, capital: Amount, policy: &Policy) -> Option<Protection> {
         let minimum = policy.low_profit_trades_min;
+        if minimum == 0 {
+            return None;
+        }
         let (mut trades, mut sum) = (0, Amount::ZERO);
         for trade in self.since(trade.at, policy.low_profit_lookback_s) {
             trades += 1;
             sum += trade.profit;
         }
-        if minimum == 0 || trades < minimum || !sum.is_negative() {
+        if trades < minimum || !sum.is_negative() {
             return None;
         }
         let maximum_percent = policy.low_profit_loss_percent;

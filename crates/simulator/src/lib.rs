@@ -16,4 +16,5 @@ mod venue;
 pub use latency::{LatencyModel, Leg, draw};
 pub use matching::{Execution, walk};
 pub use profile::{Cause, code};
-pub use venue::{Changed, Fill, MarketState, SimEvent, Venue, Waiting};
+pub use queue::Waiting;
+pub use venue::{Changed, Fill, MarketState, SimEvent, Venue};

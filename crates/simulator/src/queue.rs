@@ -49,6 +49,19 @@ impl Foreseen {
     }
 }
 
+/// An order of ours that rests, with both counts of the queue before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Open quantity.
+    pub remaining: Quantity,
+    /// Market quantity ahead of it, as shown; `None`: nobody knows how long the queue is.
+    pub ahead: Option<Quantity>,
+    /// The same, where every cancel is taken to be ahead of us.
+    pub ahead_optimistic: Quantity,
+    /// What the optimistic count has filled by now.
+    pub filled_optimistic: Quantity,
+}
+
 /// An order of ours that rests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Resting {

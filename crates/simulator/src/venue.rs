@@ -5,7 +5,7 @@ mod maker;
 
 use crate::matching::walk;
 use crate::profile::{Cause, code};
-use crate::queue::{Queues, Resting, UNKNOWN};
+use crate::queue::{Queues, Resting, UNKNOWN, Waiting};
 use domain::{
     Amount, CancelReason, DataGrade, Instrument, InstrumentStatus, Level, Liquidity, OrderId,
     OrderKind, Price, Quantity, Rate, RejectCode, Round, Side, Span, TimeInForce, Timestamp, Touch,
@@ -98,19 +98,6 @@ pub enum SimEvent {
     Cancelled(OrderId, CancelReason, Timestamp),
 }
 
-/// An order of ours that rests, with both counts of the queue before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// Open quantity.
-    pub remaining: Quantity,
-    /// Market quantity ahead of it, as shown; `None`: nobody knows how long the queue is.
-    pub ahead: Option<Quantity>,
-    /// The same, where every cancel is taken to be ahead of us.
-    pub ahead_optimistic: Quantity,
-    /// What the optimistic count has filled by now.
-    pub filled_optimistic: Quantity,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Incoming {
     id: OrderId,
@@ -167,6 +154,9 @@ pub struct Venue {
     #[serde(skip)]
     room: bars::Room,
 }
+
+/// Room for messages that is kept while none is on its way.
+const MESSAGES_KEPT: usize = 16;
 
 /// Credits are consumed by the prints that follow within a blink; more than this are old.
 const CREDITS_MAX: usize = 16;
@@ -272,6 +262,10 @@ impl Venue {
                     }
                 }
             }
+        }
+        // Where thousands of bots ordered in one instant, their messages' room is not kept.
+        if self.messages.is_empty() {
+            self.messages.shrink_to(MESSAGES_KEPT);
         }
     }
 

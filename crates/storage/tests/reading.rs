@@ -207,7 +207,7 @@ fn bots_accounts_wallets_feeds_policies_and_audit_are_read_as_written() {
         Output::Wallet(wallet(1, "5", 1)),
         Output::Wallet(wallet(1, "6.25", 2)),
         feed(3),
-        Output::Policy(policy.clone()),
+        Output::Policy(Box::new(policy.clone())),
     ];
     let (_dir, store) = stored(outputs);
     let reader = store.reader();

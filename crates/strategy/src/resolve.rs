@@ -176,7 +176,7 @@ impl Reader<'_> {
 
     fn refuse_unknown(&mut self) {
         let known: Vec<&str> = self.schema.params.iter().map(|p| p.name).collect();
-        let unknown = self.config.params.iter().filter(|(n, _)| !known.contains(&n.as_str()));
+        let unknown = self.config.params.iter().filter(|(n, _)| !known.contains(n));
         for (name, value) in unknown.take(UNKNOWN_SHOWN) {
             self.errors.push(ParamError {
                 param: short(name),

@@ -90,7 +90,7 @@ async fn set_policy(
         value: e.value,
         allowed: e.allowed,
     })?;
-    state.core.command(target, scope.who.actor(), Command::SetPolicy(policy)).await?;
+    state.core.command(target, scope.who.actor(), Command::SetPolicy(Box::new(policy))).await?;
     policy_of(&state, target).await
 }
 

@@ -46,7 +46,7 @@ pub fn account(id: u32) -> AccountRecord {
 }
 
 pub fn bot(account: u32, id: u32) -> BotRecord {
-    let params = [("fast".to_owned(), domain::ParamValue::Integer(9))].into();
+    let params = [("fast", domain::ParamValue::Integer(9))].into_iter().collect();
     BotRecord {
         id: BotId(id),
         account_id: AccountId(account),

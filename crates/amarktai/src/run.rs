@@ -363,6 +363,7 @@ fn switches(config: &Config) -> Switches {
         training_days: flags.paper_training_days(),
         wallet_required: flags.is_wallet_funding_required(),
         key_required: flags.are_live_api_keys_required(),
+        autopilot: flags.is_autopilot_enabled(),
         paper_exchanges: exchanges.iter().map(|e| e.name().to_owned()).collect(),
     }
 }

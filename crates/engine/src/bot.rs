@@ -1,5 +1,6 @@
 //! A bot's state, and the one function through which its lifecycle and holds change.
 
+use crate::autopilot::{Piloted, Sample};
 use crate::output::{BotChange, BotRecord, RefusalRecord};
 use crate::training::Training;
 use domain::{
@@ -97,6 +98,12 @@ pub(crate) struct Bot {
     pub(crate) armed_since: Timestamp,
     #[serde(default)]
     pub(crate) training: Box<Training>,
+    /// Gains of its trades since its strategy was set.
+    #[serde(default)]
+    pub(crate) sample: Sample,
+    /// What the autopilot remembers of it.
+    #[serde(default)]
+    pub(crate) piloted: Option<Box<Piloted>>,
     /// Its capital was not reserved yet.
     pub(crate) needs_capital: bool,
     /// When its capital was reserved: the first point of its equity.
@@ -162,6 +169,8 @@ impl Bot {
             stuck_since: None,
             armed_since: day.start,
             training: Box::default(),
+            sample: Sample::default(),
+            piloted: None,
             needs_capital: true,
             funded_at: None,
             retire_when_flat: false,

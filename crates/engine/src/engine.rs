@@ -257,6 +257,7 @@ impl Engine {
                 self.with_shard(account, now, |shard, world| shard.supervise(world, out));
             }
             self.watch_fleet(now, out);
+            self.fly(now, out);
         }
         self.due = self.earliest(now);
     }

@@ -256,7 +256,12 @@ impl Shard {
             strategy::on_flat(params, &mut bot.state);
         }
         if bot.retire_when_flat {
-            self.retire(slot, &Actor::Rule("new season".into()), world, out);
+            let is_ending = bot.piloted.as_ref().is_some_and(|p| p.is_ending);
+            let by = match is_ending {
+                true => crate::autopilot::actor(),
+                false => Actor::Rule("new season".into()),
+            };
+            self.retire(slot, &by, world, out);
         }
     }
 

@@ -196,6 +196,21 @@ impl Training {
         is_deep.then_some(Finding::Protection(protection))
     }
 
+    /// Capital came or left: every equity that is remembered moves in proportion.
+    pub(crate) fn capital_moved(&mut self, before: Amount, after: Amount) {
+        let scale = |equity: Amount| in_proportion(equity, before, after);
+        self.peak = scale(self.peak);
+        self.days.opening = self.days.opening.map(scale);
+        self.days.last = self.days.last.map(scale);
+        self.last_hour.rescale(scale);
+        self.lookback.rescale(scale);
+    }
+
+    /// Time with the feed fresh and the bot armed, of all days.
+    pub(crate) const fn covered_ever(&self) -> Span {
+        self.coverage.all
+    }
+
     /// What acted once does not act again on the same trades.
     pub(crate) fn atone(&mut self, finding: &Finding) {
         match finding {
@@ -224,6 +239,13 @@ impl Training {
             deflated: sure.deflated,
         }
     }
+}
+
+/// An equity of before, as it would be had the capital been what it is after.
+pub(crate) fn in_proportion(equity: Amount, before: Amount, after: Amount) -> Amount {
+    let scaled = equity.product(after, Round::Up).and_then(|e| e.quotient(before, Round::Up));
+    // Too large to be multiplied: then the difference is as good.
+    scaled.unwrap_or(equity + after - before)
 }
 
 /// Trades on data with holes, or on quotes that were only polled, prove nothing about live.

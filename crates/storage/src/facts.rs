@@ -120,6 +120,8 @@ impl<'c> Rows<'c, '_> {
             TransferReason::Withdrawal => ("withdrawal", None, None),
             TransferReason::Allocate => ("allocate", None, None),
             TransferReason::Release => ("release", None, None),
+            TransferReason::TakeProfit => ("take_profit", None, None),
+            TransferReason::Reinvest => ("reinvest", None, None),
             TransferReason::Fill(order) => ("fill", Some(u64::from(order) as i64), None),
             TransferReason::Close(trade) => ("close", None, Some(u64::from(trade) as i64)),
             TransferReason::Dust => ("dust", None, None),

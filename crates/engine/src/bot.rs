@@ -199,6 +199,11 @@ impl Bot {
         self.books.cash - self.open.iter().map(|o| o.hold).sum()
     }
 
+    /// Most that may leave it at once: losses of the day are measured by what it began with.
+    pub(crate) fn drain_max(&self) -> Amount {
+        self.day.opening_equity.or_zero().part(1, 2, domain::Round::Down)
+    }
+
     /// Value of buys that may still fill.
     pub(crate) fn open_buys(&self) -> Amount {
         self.open.iter().filter(|o| o.side == Side::Buy).map(|o| o.hold).sum()

@@ -58,7 +58,12 @@ impl Engine {
         out.push(Output::Reply { id: envelope.id, result });
     }
 
-    pub(crate) fn carry_out(&mut self, envelope: &Envelope, now: Timestamp, out: &mut Vec<Output>) -> Answer {
+    pub(crate) fn carry_out(
+        &mut self,
+        envelope: &Envelope,
+        now: Timestamp,
+        out: &mut Vec<Output>,
+    ) -> Answer {
         let (actor, scope) = (&envelope.actor, envelope.account);
         crate::autopilot::check_actor(actor, &envelope.command)?;
         match &envelope.command {

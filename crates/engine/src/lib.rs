@@ -40,7 +40,9 @@ pub use autopilot::{
     AutopilotAction, AutopilotKind, AutopilotOutcome, AutopilotPlan, AutopilotPool,
     AutopilotRecord, AutopilotRun, AutopilotScore, AutopilotView,
 };
-pub use command::{BotPatch, BreakerScope, Command, CommandError, NewBot, ProfitShare, Reply, WalletMove, cap};
+pub use command::{
+    BotPatch, BreakerScope, Command, CommandError, NewBot, ProfitShare, Reply, WalletMove, cap,
+};
 pub use engine::{Engine, EngineConfig, Want};
 pub use input::{Envelope, Input, InputKind, Switches};
 pub use output::{

@@ -54,17 +54,18 @@ impl Engine {
         let shard = &self.shards[account];
         let reporting = shard.record.reporting_currency;
         let paper = shard.ledger.wallets().filter(|(key, _)| key.0 == Mode::Paper);
-        let place = |((_, exchange, currency), wallet): (&(_, Exchange, Currency), &ledger::Wallet)| {
-            let age_max_s = policy.rate_age_max_s;
-            let place = Place {
-                earned: wallet.earned(),
-                taken: wallet.taken,
-                untaken: wallet.untaken(),
-                kept: wallet.kept.min(wallet.available),
-                rate: self.markets.limit_rate(*currency, reporting, now, age_max_s),
+        let place =
+            |((_, exchange, currency), wallet): (&(_, Exchange, Currency), &ledger::Wallet)| {
+                let age_max_s = policy.rate_age_max_s;
+                let place = Place {
+                    earned: wallet.earned(),
+                    taken: wallet.taken,
+                    untaken: wallet.untaken(),
+                    kept: wallet.kept.min(wallet.available),
+                    rate: self.markets.limit_rate(*currency, reporting, now, age_max_s),
+                };
+                ((*exchange, *currency), place)
             };
-            ((*exchange, *currency), place)
-        };
         paper.map(place).collect()
     }
 
@@ -79,8 +80,8 @@ impl Engine {
         let bot = &shard.bots[slot];
         let config = bot.config();
         let exchange = Exchange::parse(&config.exchange)?;
-        let is_past = bot.record.lifecycle == Lifecycle::Retired
-            && bot.record.season != shard.record.season;
+        let is_past =
+            bot.record.lifecycle == Lifecycle::Retired && bot.record.season != shard.record.season;
         if bot.record.mode != Mode::Paper || is_past {
             return None;
         }
@@ -97,7 +98,7 @@ impl Engine {
             is_valued: !bot.needs_capital && shard.equity(slot, world).is_some(),
             realized: bot.books.realized_pnl(),
             untaken: bot.books.untaken(),
-            free_cash: bot.free_cash(),
+            free_cash: bot.free_cash().min(bot.drain_max()),
             sample: bot.sample,
             covered: bot.training.covered_ever(),
             piloted: bot.piloted.as_deref(),

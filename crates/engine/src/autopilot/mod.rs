@@ -126,7 +126,13 @@ impl Engine {
         AutopilotRecord { account_id, at: now, action, outcome, code, problem }
     }
 
-    fn acted_on(&mut self, account: usize, bot: domain::BotId, kind: AutopilotKind, now: Timestamp) {
+    fn acted_on(
+        &mut self,
+        account: usize,
+        bot: domain::BotId,
+        kind: AutopilotKind,
+        now: Timestamp,
+    ) {
         let shard = &mut self.shards[account];
         let Some(slot) = shard.slot(bot) else { return };
         let piloted = shard.bots[slot].piloted.get_or_insert_default();

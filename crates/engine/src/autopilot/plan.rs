@@ -80,13 +80,8 @@ impl BotFacts<'_> {
 
 /// All actions for these facts, in the order in which they are done, and the money they rest on.
 pub(crate) fn plan(facts: &Facts<'_>, policy: &Policy) -> (Vec<Planned>, Vec<AutopilotPool>) {
-    let mut planner = Planner {
-        facts,
-        policy,
-        planned: Vec::new(),
-        pools: Vec::new(),
-        ended: BTreeSet::new(),
-    };
+    let mut planner =
+        Planner { facts, policy, planned: Vec::new(), pools: Vec::new(), ended: BTreeSet::new() };
     planner.judge_trials();
     for managed in [true, false] {
         planner.cut(managed);
@@ -195,7 +190,9 @@ impl<'f, 'a> Planner<'f, 'a> {
                 continue;
             };
             let reason = match missing.is_empty() {
-                true => format!("{} has passed the live gate: a person may promote it", bot.config.name),
+                true => {
+                    format!("{} has passed the live gate: a person may promote it", bot.config.name)
+                }
                 false => format!(
                     "{} has shown on paper what the live gate asks for; a person has to see to: {}",
                     bot.config.name,
@@ -403,9 +400,9 @@ impl Pool {
         managed: bool,
     ) -> Self {
         let profit: Amount = bots.iter().map(|b| b.untaken).sum();
-        let able = bots.iter().filter(|b| {
-            planner.is_working(b) && b.is_valued && b.is_armed && planner.is_rested(b)
-        });
+        let able = bots
+            .iter()
+            .filter(|b| planner.is_working(b) && b.is_valued && b.is_armed && planner.is_rested(b));
         let mut sources: Vec<ProfitShare> = able
             .map(|b| {
                 let amount = round(b.untaken.min(b.free_cash).or_zero(), PLACES);

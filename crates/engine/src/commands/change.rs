@@ -34,7 +34,14 @@ impl Engine {
         match &envelope.command {
             Command::Clone { name, .. } => {
                 let request = NewBot { name: name.clone(), ..bot.config().clone().into() };
-                return self.create_bot(account, &request, Birth::Ordered { start: true }, actor, now, out);
+                return self.create_bot(
+                    account,
+                    &request,
+                    Birth::Ordered { start: true },
+                    actor,
+                    now,
+                    out,
+                );
             }
             Command::UpdateBot { patch, .. } if lifecycle != Lifecycle::Retired => {
                 return self.update_bot(account, slot, patch, actor, now, out);
@@ -51,6 +58,9 @@ impl Engine {
                     return wrong("be started");
                 }
                 shard.bots[slot].retire_when_flat = false;
+                if let Some(piloted) = &mut shard.bots[slot].piloted {
+                    piloted.is_ending = false;
+                }
                 let change = shard.bots[slot].transition(Step::Start, actor, "started", now);
                 out.extend(change.map(Output::Bot));
                 shard.touch(slot);

@@ -8,9 +8,7 @@ use crate::commands::create::Birth;
 use crate::engine::Engine;
 use crate::output::Output;
 use crate::shard::Shard;
-use domain::{
-    Actor, Amount, BotId, Currency, Exchange, Lifecycle, Mode, Timestamp, Transfer,
-};
+use domain::{Actor, Amount, BotId, Currency, Exchange, Lifecycle, Mode, Timestamp, Transfer};
 use ledger::{BotBooks, Ledger, Short};
 use std::collections::BTreeMap;
 
@@ -24,6 +22,8 @@ struct Move {
     books: BTreeMap<usize, BotBooks>,
     transfers: Vec<Transfer>,
     flows: BTreeMap<usize, Flow>,
+    /// Most that may leave each.
+    drains: BTreeMap<usize, Amount>,
     place: (Exchange, Currency),
 }
 
@@ -39,6 +39,13 @@ impl Move {
 
     fn take(&mut self, slot: usize, amount: Amount, now: Timestamp) -> Result<(), CommandError> {
         let books = self.books.get_mut(&slot).ok_or_else(|| not_found("bot"))?;
+        let most = self.drains.get(&slot).copied().unwrap_or_default();
+        if amount > most {
+            let problem =
+                format!("{amount} is over {most}, half of what the bot began the day with");
+            return Err(impossible(problem));
+        }
+        self.drains.insert(slot, most - amount);
         let taken = self.ledger.take_profit(books, amount, now);
         self.transfers.push(taken.map_err(|short| self.short(short))?);
         if let Some(flow) = self.flows.get_mut(&slot) {
@@ -130,7 +137,8 @@ impl Engine {
             let books = &self.shards[account].bots[self.slot_of(account, share.bot_id)?].books;
             let here = (books.exchange, books.symbol.quote);
             if *place.get_or_insert(here) != here {
-                let problem = "profit stays on the exchange and in the currency where it was earned";
+                let problem =
+                    "profit stays on the exchange and in the currency where it was earned";
                 return Err(impossible(problem.to_owned()));
             }
         }
@@ -152,17 +160,20 @@ impl Engine {
             let problem = "profit stays on the exchange and in the currency where it was earned";
             return Err(impossible(problem.to_owned()));
         }
-        let (mut books, mut flows) = (BTreeMap::new(), BTreeMap::new());
+        let (mut books, mut flows, mut drains) =
+            (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for share in shares {
             let slot = self.slot_of(account, share.bot_id)?;
+            let bot = &shard.bots[slot];
             flows.insert(slot, self.flow_of(shard, slot)?);
-            let mut own = shard.bots[slot].books.clone();
+            let mut own = bot.books.clone();
             // What open orders may still cost is not there to be taken.
-            own.cash = shard.bots[slot].free_cash();
+            own.cash = bot.free_cash();
             books.insert(slot, own);
+            drains.insert(slot, bot.drain_max());
         }
         let ledger = shard.ledger.clone();
-        Ok(Move { ledger, books, transfers: Vec::new(), flows, place })
+        Ok(Move { ledger, books, transfers: Vec::new(), flows, drains, place })
     }
 
     fn flow_of(&self, shard: &Shard, slot: usize) -> Result<Flow, CommandError> {
@@ -189,7 +200,7 @@ impl Engine {
         now: Timestamp,
         out: &mut Vec<Output>,
     ) {
-        let Move { ledger, books, transfers, flows, place } = moved;
+        let Move { ledger, books, transfers, flows, place, .. } = moved;
         let shard = &mut self.shards[account];
         shard.ledger = ledger;
         shard.is_dirty = true;

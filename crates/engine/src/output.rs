@@ -2,6 +2,7 @@
 
 use crate::autopilot::AutopilotRecord;
 use crate::command::{CommandError, Reply};
+use crate::live::LiveGateRecord;
 use domain::{
     AccountId, Actor, Alert, Amount, BotConfig, BotId, Currency, DataGrade, EventKind, Exchange,
     FeedState, FillRecord, Hold, Holds, IncompleteTrade, InstrumentId, Lifecycle, Mode, OrderId,
@@ -60,6 +61,8 @@ pub enum Output {
         /// When.
         at: Timestamp,
     },
+    /// The live gate let a bot in, or out.
+    LiveGate(Box<LiveGateRecord>),
     /// The answer to a command.
     Reply {
         /// The envelope's id.
@@ -304,6 +307,7 @@ impl Output {
             Self::RiskStop(r) => (Some(r.account_id), EventKind::RiskStop, r.at),
             Self::Breaker(b) => (b.account_id, EventKind::CircuitBreaker, b.at),
             Self::Autopilot(a) => (Some(a.account_id), EventKind::AutopilotAction, a.at),
+            Self::LiveGate(g) => (Some(g.account_id), EventKind::LiveGate, g.at),
             Self::Alert { account_id, at, .. } => (Some(*account_id), EventKind::Alert, *at),
             Self::Account(_)
             | Self::Transfer(_)

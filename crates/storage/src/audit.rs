@@ -3,8 +3,8 @@
 
 use domain::{AccountId, BotId, EventKind, Timestamp};
 use engine::{
-    AutopilotOutcome, AutopilotRecord, BotChange, BreakerRecord, EmergencyRecord, PolicyRecord,
-    RiskStopRecord,
+    AutopilotOutcome, AutopilotRecord, BotChange, BreakerRecord, EmergencyRecord, LiveGateRecord,
+    PolicyRecord, RiskStopRecord,
 };
 
 /// The rule that acts on drawdown and losses.
@@ -105,5 +105,18 @@ pub(crate) fn autopilot(record: &AutopilotRecord) -> Entry {
         action: EventKind::AutopilotAction,
         actor: AUTOPILOT.into(),
         detail: format!("{} {outcome}: {}", action.kind.name(), action.reason),
+    }
+}
+
+/// With everything that was measured: the evidence is kept for ever.
+pub(crate) fn live_gate(record: &LiveGateRecord) -> Entry {
+    let config = serde_json::to_string(&record.config).unwrap_or_default();
+    Entry {
+        account_id: Some(record.account_id),
+        bot_id: Some(record.bot_id),
+        at: record.at,
+        action: EventKind::LiveGate,
+        actor: record.by.to_string(),
+        detail: format!("{}: {} of {config}", record.action, record.measured),
     }
 }

@@ -51,6 +51,7 @@ impl<'c> Rows<'c, '_> {
             Output::RiskStop(stop) => self.audit(audit::risk_stop(stop)),
             Output::Breaker(breaker) => self.audit(audit::breaker(breaker)),
             Output::Autopilot(action) => self.audit(audit::autopilot(action)),
+            Output::LiveGate(gate) => self.audit(audit::live_gate(gate)),
             // Told by their events or answers alone.
             Output::TradeOpened(_)
             | Output::TradeRefused(..)

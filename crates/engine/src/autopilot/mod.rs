@@ -6,8 +6,11 @@
 
 mod facts;
 mod plan;
+mod pool;
 mod record;
 mod score;
+#[cfg(test)]
+mod tests;
 mod vary;
 
 pub use record::{
@@ -43,14 +46,15 @@ impl Engine {
         }
     }
 
-    /// On the grid of its interval, at once the first time; `None`: it is off.
+    /// On the grid of its interval, the first one after the account was opened; `None`: it is off.
     fn next_run(&self, account: usize) -> Option<Timestamp> {
         if !self.switches.autopilot {
             return None;
         }
         let every = Span::from_secs(i64::from(self.policy_of(account).1.autopilot_every_s));
-        let last = self.shards[account].autopilot.last_run_at;
-        Some(last.map_or(self.now, |last| last.floor(every) + every))
+        let shard = &self.shards[account];
+        let last = shard.autopilot.last_run_at.unwrap_or(shard.record.created_at);
+        Some(last.floor(every) + every)
     }
 
     fn autopilot_blocked_by(&self, account: usize) -> Option<&'static str> {

@@ -1,6 +1,7 @@
 //! The planner: from facts and policy to actions. It is pure and decides nothing else; whether an
 //! action is allowed is for the commands to say, as with a person.
 
+use super::pool::{PLACES, Pool, round};
 use super::record::{
     AutopilotAction, AutopilotKind, AutopilotPool, AutopilotScore, Piloted, Planned,
 };
@@ -11,8 +12,6 @@ use domain::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Places of money that it moves: finer sums are no use to anybody.
-const PLACES: u8 = 8;
 /// Proposals of one plan; more are no help to a person.
 const PROPOSALS_MAX: usize = 50;
 /// Scores shown.
@@ -255,7 +254,9 @@ impl<'f, 'a> Planner<'f, 'a> {
         if bots.is_empty() && (!managed || wallet.kept.is_zero()) {
             return;
         }
-        let mut pool = Pool::new(self, place, &bots, wallet, managed);
+        let able =
+            |b: &BotFacts<'_>| self.is_working(b) && b.is_armed && b.is_valued && self.is_rested(b);
+        let mut pool = Pool::new(place, wallet, managed, &bots, able);
         let best = self.best(&bots);
         let waits_for = self.spawn(&mut pool, &best, &bots);
         let waits_for = self.reinvest(&mut pool, &best).or(waits_for);
@@ -380,100 +381,6 @@ impl<'f, 'a> Planner<'f, 'a> {
     }
 }
 
-/// Money of one place while it is being spent.
-struct Pool {
-    view: AutopilotPool,
-    rate: Option<Amount>,
-    kept: Amount,
-    /// Profit that can still move.
-    fresh: Amount,
-    /// Where it is, most first.
-    sources: Vec<ProfitShare>,
-}
-
-impl Pool {
-    fn new(
-        planner: &Planner<'_, '_>,
-        place: (Exchange, Currency),
-        bots: &[&BotFacts<'_>],
-        wallet: Place,
-        managed: bool,
-    ) -> Self {
-        let profit: Amount = bots.iter().map(|b| b.untaken).sum();
-        let able = bots
-            .iter()
-            .filter(|b| planner.is_working(b) && b.is_valued && b.is_armed && planner.is_rested(b));
-        let mut sources: Vec<ProfitShare> = able
-            .map(|b| {
-                let amount = round(b.untaken.min(b.free_cash).or_zero(), PLACES);
-                ProfitShare { bot_id: b.id, amount }
-            })
-            .filter(|s| s.amount.is_positive())
-            .collect();
-        sources.sort_by(|a, b| b.amount.cmp(&a.amount).then(a.bot_id.cmp(&b.bot_id)));
-        let there = sources.iter().map(|s| s.amount).sum();
-        let fresh = round(profit.min(there).min(wallet.untaken).or_zero(), PLACES);
-        let rate = wallet.rate;
-        let in_reporting = rate.and_then(|r| profit.product(r, Round::Down)).map(|p| round(p, 2));
-        let kept = if managed { wallet.kept } else { Amount::ZERO };
-        let view = AutopilotPool {
-            exchange: place.0,
-            currency: place.1,
-            managed,
-            profit,
-            movable: fresh,
-            kept,
-            earned: wallet.earned,
-            taken: wallet.taken,
-            in_reporting,
-            waits_for: None,
-        };
-        Self { view, rate, kept, fresh, sources }
-    }
-
-    /// Takes so much out of the sources, most first.
-    fn draw(&mut self, needed: Amount) -> Vec<ProfitShare> {
-        let (mut drawn, mut left) = (Vec::new(), needed);
-        for source in &mut self.sources {
-            let amount = source.amount.min(left);
-            if amount.is_positive() {
-                source.amount -= amount;
-                left -= amount;
-                drawn.push(ProfitShare { bot_id: source.bot_id, amount });
-            }
-        }
-        self.fresh = (self.fresh - needed).or_zero();
-        drawn
-    }
-
-    fn figures<const N: usize>(&self, more: [(&str, String); N]) -> BTreeMap<String, String> {
-        let view = &self.view;
-        let own = [
-            ("profit", view.profit.to_string()),
-            ("kept", view.kept.to_string()),
-            ("earned", view.earned.to_string()),
-            ("taken_before", view.taken.to_string()),
-        ];
-        own.into_iter().chain(more).map(|(k, v)| (k.to_owned(), v)).collect()
-    }
-
-    fn action(&self, kind: AutopilotKind, reason: String) -> AutopilotAction {
-        AutopilotAction {
-            kind,
-            bot_id: None,
-            bot: None,
-            exchange: self.view.exchange,
-            currency: self.view.currency,
-            amount: None,
-            from: Vec::new(),
-            to: Vec::new(),
-            figures: BTreeMap::new(),
-            reason,
-            acts: self.view.managed,
-        }
-    }
-}
-
 fn is_same_market(a: &BotConfig, b: &BotConfig) -> bool {
     (&a.exchange, a.symbol, a.timeframe) == (&b.exchange, b.symbol, b.timeframe)
         && a.strategy.kind == b.strategy.kind
@@ -489,12 +396,6 @@ fn child_name(parent: &BotFacts<'_>, bots: &[&BotFacts<'_>], facts: &Facts<'_>) 
 
 fn share(percent: Amount) -> domain::Rate {
     crate::shard::share(percent)
-}
-
-/// Down to so many places.
-fn round(amount: Amount, places: u8) -> Amount {
-    let unit = 10_i128.pow(12 - u32::from(places));
-    Amount::from_atoms(amount.atoms().div_euclid(unit) * unit)
 }
 
 /// A figure of statistics as it is shown.

@@ -3,6 +3,7 @@
 
 use crate::harness::{PATIENCE, Place, Product, until};
 use crate::market::{config, create, eager, fund, listed, sandbox};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Sooner than at the defaults: bots that pay fees at each bar lose surely.
@@ -19,9 +20,17 @@ async fn lifecycle(product: &Product, bot: u64) -> Value {
 }
 
 async fn told(product: &Product) -> Vec<Value> {
-    let events = product.get("/api/events?limit=500&type=autopilot_action").await;
-    let events = events["items"].as_array().unwrap().clone();
-    events.into_iter().filter(|e| e["type"] == "autopilot_action").collect()
+    let (mut told, mut path) = (Vec::new(), "/api/events?limit=500".to_owned());
+    loop {
+        let page = product.get(&path).await;
+        let events = page["items"].as_array().unwrap();
+        let is_it = |e: &&Value| e["type"] == "autopilot_action";
+        told.extend(events.iter().filter(is_it).cloned());
+        match page["next"].as_str().filter(|_| !events.is_empty()) {
+            Some(next) => path = format!("/api/events?limit=500&after={next}"),
+            None => return told,
+        }
+    }
 }
 
 async fn trades_of(product: &Product, bot: u64) -> u64 {
@@ -39,8 +48,9 @@ async fn off_it_only_plans_and_on_it_ends_what_was_handed_over_and_loses() {
     listed(&product, "binance", "BTC-USDT").await;
     let mine = create(&product, eager("mine", "binance", "BTC/USDT")).await;
     let handed = create(&product, eager("handed", "binance", "BTC/USDT")).await;
-    let patched = product.patch(&format!("/api/bots/{handed}"), json!({"managed": true})).await;
-    assert_eq!(patched["managed"], true);
+    let (path, patch) = (format!("/api/bots/{handed}"), json!({"managed": true}));
+    let (_, patched) = product.try_send(Method::PATCH, &path, Some(&patch), None).await.unwrap();
+    assert_eq!(patched["managed"], true, "{patched}");
     let planned = until("a cut of each in the plan", PATIENCE, || async {
         let cuts = cuts(&product).await;
         (cuts.len() == 2).then_some(cuts)

@@ -199,7 +199,7 @@ impl Training {
     /// Capital came or left: every equity that is remembered moves in proportion.
     pub(crate) fn capital_moved(&mut self, before: Amount, after: Amount) {
         let scale = |equity: Amount| in_proportion(equity, before, after);
-        self.peak = scale(self.peak);
+        self.peak = in_proportion(self.peak, before, after);
         self.days.opening = self.days.opening.map(scale);
         self.days.last = self.days.last.map(scale);
         self.last_hour.rescale(scale);

@@ -1,6 +1,8 @@
 //! Profit that moves between bots: over any sequence never more is spent than was earned, by
 //! currency and exchange and by bot, as an auditor finds who knows the postings alone.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use domain::*;
 use ledger::*;
 use proptest::prelude::*;

@@ -60,8 +60,13 @@ impl Flight {
     }
 
     fn told(&self) -> Vec<&AutopilotRecord> {
-        let told = |o| if let &Output::Autopilot(ref a) = o { Some(&**a) } else { None };
-        self.rig.out.iter().filter_map(told).collect()
+        let mut told = Vec::new();
+        for output in &self.rig.out {
+            if let Output::Autopilot(record) = output {
+                told.push(&**record);
+            }
+        }
+        told
     }
 
     fn moved(&self, reason: TransferReason) -> Amount {

@@ -13,7 +13,7 @@ use crate::systemd::{Manager, inherited_listener};
 use crate::watched::Watched;
 use domain::Actor;
 use engine::{Engine, EngineConfig, Input, InputKind, Switches};
-use server::{AppState, Core, CoreRequest, ServerConfig};
+use server::{AppState, Core, CoreRequest, ServerConfig, Status};
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -115,7 +115,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let (core, feeds_status) = (Core::new(requests_tx), Arc::new(FeedsStatus::default()));
 
     let switches = switches(config);
-    let is_bodyguard_on = switches.bodyguard;
+    let (is_bodyguard_on, is_autopilot_on) = (switches.bodyguard, switches.autopilot);
     let first = Input { at: now(), kind: InputKind::Switches(switches) };
     let _ = inputs_tx.send(first).await;
     let watched = Arc::new(Watched::new(feeds_status.clone(), catalogue.clone()));
@@ -160,6 +160,11 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let token = server::new_token();
     state.local_token = Some(server::token_digest(&token));
     let kit = Kit::new(config, &mut state)?;
+    let autopilot = match is_autopilot_on {
+        true => "on: acts on managed bots, proposes for the others",
+        false => "off by ENABLE_AUTOPILOT: it only plans",
+    };
+    kit.parts.set("autopilot", Status::Healthy, autopilot);
     let desks = Desks::new(
         config,
         kit.vault.clone(),
@@ -379,6 +384,7 @@ fn switches(config: &Config) -> Switches {
         training_days: flags.paper_training_days(),
         wallet_required: flags.is_wallet_funding_required(),
         key_required: flags.are_live_api_keys_required(),
+        autopilot: flags.is_autopilot_enabled(),
         paper_exchanges: exchanges.iter().map(|e| e.name().to_owned()).collect(),
     }
 }

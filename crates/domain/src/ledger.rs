@@ -66,6 +66,10 @@ pub enum TransferReason {
     Allocate,
     /// Capital returned by a bot.
     Release,
+    /// Realised profit taken out of the bot that made it, to be given to others.
+    TakeProfit,
+    /// Profit that was taken, given to a bot.
+    Reinvest,
     /// An execution.
     Fill(OrderId),
     /// A trade closed.

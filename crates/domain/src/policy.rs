@@ -346,6 +346,26 @@ limits! {
     gate_first_day_percent: Amount = "1", Percent 0..100 Higher;
     /// And never more than this, of the capital.
     gate_first_day_max_percent: Amount = "10", Percent 0..100 Higher;
+    /// Autopilot: time between two runs.
+    autopilot_every_s: u32 = 3_600, Seconds 10..86_400 Lower;
+    /// It acts on a bot at most once in this time.
+    autopilot_cooldown_s: u32 = 86_400, Seconds 0..2_592_000 Lower;
+    /// Actions of one run.
+    autopilot_actions_max: u32 = 8, Count 1..1_000 Higher;
+    /// Closed trades before a bot is scored.
+    autopilot_trades_min: u32 = 30, Count 2..100_000 Lower;
+    /// Profit from which it reinvests, in the reporting currency.
+    autopilot_reinvest_min: Amount = "500", Number 0..1_000_000_000 Lower;
+    /// Part of the profit that it gives to the best; the rest waits for a new bot.
+    autopilot_reinvest_percent: Amount = "80", Percent 0..100 Higher;
+    /// How many the best are.
+    autopilot_best_bots: u32 = 3, Count 1..100 Higher;
+    /// Profit from which it creates a bot, in the reporting currency.
+    autopilot_spawn_min: Amount = "1000", Number 0..1_000_000_000 Lower;
+    /// The worst bot is cut when its score is at or below minus this.
+    autopilot_cut_score: Amount = "1", Number 0..100 Higher;
+    /// Covered time after which a bot that it created must have earned something.
+    autopilot_trial_s: u32 = 604_800, Seconds 3_600..31_536_000 Higher;
 }
 
 /// A limit that makes no sense.

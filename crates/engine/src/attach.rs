@@ -171,7 +171,12 @@ impl Shard {
     ) {
         let bot = &mut self.bots[slot];
         let capital = bot.record.config.capital;
-        match self.ledger.allocate(&mut bot.books, capital, now) {
+        let is_spawned = bot.piloted.as_ref().is_some_and(|p| p.parent.is_some());
+        let funded = match is_spawned {
+            true => self.ledger.reinvest(&mut bot.books, capital, now),
+            false => self.ledger.allocate(&mut bot.books, capital, now),
+        };
+        match funded {
             Ok(transfer) => {
                 bot.needs_capital = false;
                 out.push(Output::Transfer(transfer));

@@ -1,5 +1,6 @@
 //! A bot's state, and the one function through which its lifecycle and holds change.
 
+use crate::autopilot::{Piloted, Sample};
 use crate::live::LiveBot;
 use crate::output::{BotChange, BotRecord, RefusalRecord};
 use crate::training::Training;
@@ -98,6 +99,12 @@ pub(crate) struct Bot {
     pub(crate) armed_since: Timestamp,
     #[serde(default)]
     pub(crate) training: Box<Training>,
+    /// Gains of its trades since its strategy was set.
+    #[serde(default)]
+    pub(crate) sample: Sample,
+    /// What the autopilot remembers of it.
+    #[serde(default)]
+    pub(crate) piloted: Option<Box<Piloted>>,
     /// Its capital was not reserved yet.
     pub(crate) needs_capital: bool,
     /// When its capital was reserved: the first point of its equity.
@@ -166,6 +173,8 @@ impl Bot {
             stuck_since: None,
             armed_since: day.start,
             training: Box::default(),
+            sample: Sample::default(),
+            piloted: None,
             needs_capital: true,
             funded_at: None,
             retire_when_flat: false,
@@ -198,6 +207,11 @@ impl Bot {
     /// Quote that it can still spend.
     pub(crate) fn free_cash(&self) -> Amount {
         self.books.cash - self.open.iter().map(|o| o.hold).sum()
+    }
+
+    /// Most that may leave it at once: losses of the day are measured by what it began with.
+    pub(crate) fn drain_max(&self) -> Amount {
+        self.day.opening_equity.or_zero().part(1, 2, domain::Round::Down)
     }
 
     /// Value of buys that may still fill.

@@ -86,6 +86,32 @@ pub enum Command {
     CloseBreaker(BreakerScope),
     /// Replaces the account's policy (may only tighten the fleet's), or the fleet's.
     SetPolicy(Box<Policy>),
+    /// Sells a bot's position, and archives the bot as soon as it is flat.
+    WindUp(BotId),
+    /// Takes realised profit out of bots and gives it to others of the same wallet: the autopilot's.
+    Reinvest {
+        /// Out of these.
+        from: Vec<ProfitShare>,
+        /// To these; what is left waits in the wallet.
+        to: Vec<ProfitShare>,
+    },
+    /// Creates a managed bot out of realised profit: the autopilot's.
+    Spawn {
+        /// Whose variation it is.
+        parent: BotId,
+        /// What.
+        bot: Box<NewBot>,
+        /// Profit to take first; the rest of the capital waits in the wallet.
+        from: Vec<ProfitShare>,
+    },
+}
+
+/// A bot's part in a move of profit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ProfitShare {
+    pub bot_id: BotId,
+    pub amount: Amount,
 }
 
 /// Where a circuit breaker sits.

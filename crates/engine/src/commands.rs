@@ -2,6 +2,7 @@
 
 mod change;
 mod create;
+mod profit;
 
 use crate::command::{BreakerScope, Command, CommandError, Reply, WalletMove};
 use crate::engine::Engine;
@@ -13,6 +14,8 @@ use domain::{
     AccountId, Actor, Amount, BotId, CancelReason, Currency, ExitReason, Hold, Lifecycle, Mode,
     OrderId, Policy, StopChoice, Timestamp,
 };
+
+use create::Birth;
 
 type Answer = Result<Reply, CommandError>;
 
@@ -55,8 +58,14 @@ impl Engine {
         out.push(Output::Reply { id: envelope.id, result });
     }
 
-    fn carry_out(&mut self, envelope: &Envelope, now: Timestamp, out: &mut Vec<Output>) -> Answer {
+    pub(crate) fn carry_out(
+        &mut self,
+        envelope: &Envelope,
+        now: Timestamp,
+        out: &mut Vec<Output>,
+    ) -> Answer {
         let (actor, scope) = (&envelope.actor, envelope.account);
+        crate::autopilot::check_actor(actor, &envelope.command)?;
         match &envelope.command {
             Command::CreateAccount { name, reporting_currency } => {
                 self.create_account(name, *reporting_currency, now, out)
@@ -74,6 +83,7 @@ impl Engine {
             | Command::Retire(bot)
             | Command::Rearm(bot)
             | Command::Flatten(bot)
+            | Command::WindUp(bot)
             | Command::Promote { bot, .. }
             | Command::Demote(bot)
             | Command::UpdateBot { bot, .. }
@@ -84,10 +94,16 @@ impl Engine {
             Command::CancelOrder(order) => self.cancel_order(scope, *order, now),
             Command::CreateBot { bot, start } => {
                 let account = self.account_of(scope)?;
-                self.create_bot(account, bot, *start, actor, now, out)
+                self.create_bot(account, bot, Birth::Ordered { start: *start }, actor, now, out)
             }
             Command::Deposit(money) => self.deposit(self.account_of(scope)?, money, now, out),
             Command::Withdraw(money) => self.withdraw(self.account_of(scope)?, money, now, out),
+            Command::Reinvest { from, to } => {
+                self.reinvest(self.account_of(scope)?, (from, to), actor, now, out)
+            }
+            Command::Spawn { parent, bot, from } => {
+                self.spawn(self.account_of(scope)?, (*parent, bot), from, actor, now, out)
+            }
             Command::NewSeason => self.new_season(self.account_of(scope)?, actor, now, out),
         }
     }

@@ -267,6 +267,7 @@ impl Engine {
                 });
             }
             self.watch_fleet(now, out);
+            self.fly(now, out);
         }
         self.due = self.earliest(now);
     }

@@ -261,8 +261,14 @@ impl Shard {
         if bot.live.as_ref().is_some_and(|live| live.is_leaving) {
             self.return_to_paper(slot, world, out);
         }
-        if self.bots[slot].retire_when_flat {
-            self.retire(slot, &Actor::Rule("new season".into()), world, out);
+        let bot = &self.bots[slot];
+        if bot.retire_when_flat {
+            let is_ending = bot.piloted.as_ref().is_some_and(|p| p.is_ending);
+            let by = match is_ending {
+                true => crate::autopilot::actor(),
+                false => Actor::Rule("new season".into()),
+            };
+            self.retire(slot, &by, world, out);
         }
     }
 

@@ -333,6 +333,7 @@ impl Shard {
                 bot.losses_in_a_row = if is_win { 0 } else { bot.losses_in_a_row + 1 };
                 let policy = in_force(self.policy.as_ref(), world.policy).1;
                 let capital = bot.capital();
+                bot.sample.close(&trade, capital);
                 let findings = bot.training.close(&trade, capital, policy);
                 out.push(Output::Transfer(transfer));
                 out.push(Output::Trade(trade));

@@ -335,6 +335,25 @@ impl Shard {
         Some(again_at)
     }
 
+    /// Sells what a bot holds, and archives it as soon as it is flat.
+    pub(crate) fn wind_up(
+        &mut self,
+        slot: usize,
+        actor: &Actor,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        self.bots[slot].retire_when_flat = true;
+        self.bots[slot].piloted.get_or_insert_default().is_ending = true;
+        self.bots[slot].stop_choice = domain::StopChoice::Sell;
+        let change = self.bots[slot].transition(Step::Stop, actor, "wound up", world.now);
+        out.extend(change.map(Output::Bot));
+        self.withdraw_entries(slot, domain::CancelReason::User, world);
+        self.want_flat(slot, ExitReason::Manual, world, out);
+        self.touch(slot);
+        self.flat(slot, world, out);
+    }
+
     /// Archives a flat bot and returns its capital.
     pub(crate) fn retire(
         &mut self,

@@ -110,6 +110,9 @@ pub struct Switches {
     /// Live needs a tested key.
     #[serde(default)]
     pub key_required: bool,
+    /// Off: the autopilot does nothing.
+    #[serde(default)]
+    pub autopilot: bool,
     /// Names of exchanges on which paper bots may work.
     pub paper_exchanges: Vec<String>,
 }
@@ -125,6 +128,7 @@ impl Default for Switches {
             training_days: 7,
             wallet_required: true,
             key_required: true,
+            autopilot: true,
             paper_exchanges,
         }
     }

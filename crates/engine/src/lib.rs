@@ -6,7 +6,9 @@
 //! [`Output`], [`Command`], the read models in [`view`].
 
 mod attach;
+mod autopilot;
 mod bot;
+mod capital;
 mod closed;
 mod command;
 mod commands;
@@ -35,7 +37,13 @@ mod trigger;
 pub mod view;
 mod watch;
 
-pub use command::{BotPatch, BreakerScope, Command, CommandError, NewBot, Reply, WalletMove, cap};
+pub use autopilot::{
+    AutopilotAction, AutopilotKind, AutopilotOutcome, AutopilotPlan, AutopilotPool,
+    AutopilotRecord, AutopilotRun, AutopilotScore, AutopilotView,
+};
+pub use command::{
+    BotPatch, BreakerScope, Command, CommandError, NewBot, ProfitShare, Reply, WalletMove, cap,
+};
 pub use engine::{Engine, EngineConfig, Want};
 pub use input::{Envelope, Input, InputKind, Switches};
 pub use live::{LiveAction, LiveExecution, LiveGateRecord, LiveNews, LiveOpen, LiveReport, News};

@@ -1,5 +1,6 @@
 //! What the core says: facts to be stored in one transaction and only then told outside.
 
+use crate::autopilot::AutopilotRecord;
 use crate::command::{CommandError, Reply};
 use crate::live::LiveGateRecord;
 use domain::packed_record;
@@ -48,6 +49,8 @@ pub enum Output {
     RiskStop(RiskStopRecord),
     /// A circuit breaker tripped or closed.
     Breaker(BreakerRecord),
+    /// The autopilot acted, was refused, or proposes.
+    Autopilot(Box<AutopilotRecord>),
     /// A person should look.
     Alert {
         /// Whose.
@@ -329,6 +332,7 @@ impl Output {
             Self::EmergencyStop(e) => (e.account_id, EventKind::EmergencyStop, e.at),
             Self::RiskStop(r) => (Some(r.account_id), EventKind::RiskStop, r.at),
             Self::Breaker(b) => (b.account_id, EventKind::CircuitBreaker, b.at),
+            Self::Autopilot(a) => (Some(a.account_id), EventKind::AutopilotAction, a.at),
             Self::LiveGate(g) => (Some(g.account_id), EventKind::LiveGate, g.at),
             Self::Alert { account_id, at, .. } => (Some(*account_id), EventKind::Alert, *at),
             Self::Account(_)
@@ -397,6 +401,7 @@ impl Serialize for EventData<'_> {
             Output::EmergencyStop(e) => e.serialize(s),
             Output::RiskStop(r) => r.serialize(s),
             Output::Breaker(b) => b.serialize(s),
+            Output::Autopilot(a) => a.serialize(s),
             Output::Alert { bot_id, alert, .. } => {
                 AlertData { alert, bot_id: *bot_id }.serialize(s)
             }

@@ -157,6 +157,8 @@ pub(crate) struct Shard {
     pub(crate) ledger: Ledger,
     pub(crate) policy: Option<(u32, Policy)>,
     pub(crate) stop: Option<Stop>,
+    /// What the autopilot did.
+    pub(crate) autopilot: crate::autopilot::Log,
     pub(crate) bots: Vec<Bot>,
     pub(crate) slots: FxHashMap<BotId, u32>,
     pub(crate) interests: Vec<Option<Box<Interest>>>,
@@ -202,6 +204,7 @@ impl Shard {
             record,
             policy: None,
             stop: None,
+            autopilot: Default::default(),
             bots: Vec::new(),
             slots: FxHashMap::default(),
             interests: Vec::new(),

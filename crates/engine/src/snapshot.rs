@@ -52,6 +52,8 @@ struct AccountState {
     #[serde(default)]
     watch: WatchDay,
     #[serde(default)]
+    autopilot: crate::autopilot::Log,
+    #[serde(default)]
     warned: BTreeSet<Warned>,
     /// What positions count at while there is no fresh price.
     #[serde(default)]
@@ -152,6 +154,7 @@ impl Engine {
         shard.sampled_at = state.sampled_at;
         shard.trades_today = state.trades_today;
         shard.watch = state.watch;
+        shard.autopilot = state.autopilot;
         shard.warned = state.warned;
         shard.pass = Pass::restored(state.marks);
         shard.is_dirty = false;
@@ -197,6 +200,7 @@ fn take_account(shard: &mut Shard, rows: &mut Vec<StateRow>, touched: &mut Vec<u
             sampled_at: shard.sampled_at,
             trades_today: shard.trades_today,
             watch: shard.watch.clone(),
+            autopilot: shard.autopilot.clone(),
             warned: shard.warned.clone(),
             marks: shard.pass.marks(),
         };

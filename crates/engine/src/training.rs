@@ -196,6 +196,21 @@ impl Training {
         is_deep.then_some(Finding::Protection(protection))
     }
 
+    /// Capital came or left: every equity that is remembered moves in proportion.
+    pub(crate) fn capital_moved(&mut self, before: Amount, after: Amount) {
+        let scale = |equity: Amount| in_proportion(equity, before, after);
+        self.peak = in_proportion(self.peak, before, after);
+        self.days.opening = self.days.opening.map(scale);
+        self.days.last = self.days.last.map(scale);
+        self.last_hour.rescale(scale);
+        self.lookback.rescale(scale);
+    }
+
+    /// Time with the feed fresh and the bot armed, of all days.
+    pub(crate) const fn covered_ever(&self) -> Span {
+        self.coverage.all
+    }
+
     /// Its books are others from now on: what they are worth is no change of what it earned.
     pub(crate) fn rebase(&mut self) {
         self.days.close_day();
@@ -232,6 +247,13 @@ impl Training {
             deflated: sure.deflated,
         }
     }
+}
+
+/// An equity of before, as it would be had the capital been what it is after.
+pub(crate) fn in_proportion(equity: Amount, before: Amount, after: Amount) -> Amount {
+    let scaled = equity.product(after, Round::Up).and_then(|e| e.quotient(before, Round::Up));
+    // Too large to be multiplied: then the difference is as good.
+    scaled.unwrap_or(equity + after - before)
 }
 
 /// Trades on data with holes, or on quotes that were only polled, prove nothing about live.

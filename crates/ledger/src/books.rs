@@ -28,7 +28,7 @@ pub struct Ledger {
     account_id: AccountId,
     transfers: u64,
     #[serde(with = "as_list")]
-    wallets: BTreeMap<WalletKey, Wallet>,
+    pub(crate) wallets: BTreeMap<WalletKey, Wallet>,
 }
 
 /// JSON has no keys of three parts.
@@ -102,6 +102,9 @@ pub struct BotBooks {
     pub fees: Amount,
     /// Fees charged in base.
     pub fees_base: Amount,
+    /// Realised profit that was taken out.
+    #[serde(default)]
+    pub taken: Amount,
     /// Exit orders with fills that are not final.
     pub exits: Vec<ExitProgress>,
 }
@@ -123,6 +126,7 @@ impl BotBooks {
             gross_profit: Amount::ZERO,
             fees: Amount::ZERO,
             fees_base: Amount::ZERO,
+            taken: Amount::ZERO,
             exits: Vec::new(),
         }
     }
@@ -231,6 +235,7 @@ impl Ledger {
         }
         wallet.available -= amount;
         wallet.external += amount;
+        wallet.limit_kept();
         let postings =
             smallvec![debit(Book::External, key.2, amount), debit(Book::Available, key.2, -amount)];
         Ok(self.transfer((key.0, key.1), TransferReason::Withdrawal, postings, at))
@@ -253,6 +258,7 @@ impl Ledger {
         }
         wallet.available -= amount;
         wallet.reserved += amount;
+        wallet.limit_kept();
         books.cash += amount;
         let postings = smallvec![
             debit(Book::Cash(books.bot), quote, amount),
@@ -446,7 +452,7 @@ impl Ledger {
         self.wallets.entry((books.mode, books.exchange, base)).or_default().market -= bought;
     }
 
-    fn transfer(
+    pub(crate) fn transfer(
         &mut self,
         (mode, exchange): (Mode, Exchange),
         reason: TransferReason,
@@ -459,7 +465,7 @@ impl Ledger {
     }
 }
 
-fn debit(book: Book, currency: Currency, amount: Amount) -> Posting {
+pub(crate) fn debit(book: Book, currency: Currency, amount: Amount) -> Posting {
     Posting { book, currency, amount }
 }
 

@@ -9,6 +9,7 @@
 
 mod books;
 mod lots;
+mod profit;
 pub mod statistics;
 mod wallet;
 

@@ -190,6 +190,11 @@ impl Peaks {
         if peak.is_positive() { percent_of(peak - equity, peak) } else { Amount::ZERO }
     }
 
+    /// Capital came or left: what is remembered moves with it.
+    pub fn rescale(&mut self, scale: impl Fn(Amount) -> Amount) {
+        self.highs.iter_mut().for_each(|high| *high = scale(*high));
+    }
+
     /// Forgets: the next equity is the first.
     pub fn clear(&mut self) {
         self.highs.clear();

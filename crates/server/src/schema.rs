@@ -38,7 +38,7 @@ named! {
     LiveGate,
     BacktestPlan, SweepPlan, StudyQueued, StudyState, StudyPage,
     ExchangeKey, Rotated, Backups, BackupFile, Notifications, ChannelTried,
-    BotPreview, PortfolioEquity,
+    BotPreview, PortfolioEquity, Autopilot, AutopilotPlan,
 }
 
 /// All shapes as `components.schemas`.
@@ -162,6 +162,7 @@ fn unions() -> Map<String, Value> {
                 "additionalProperties": { "type": ["string", "number", "integer", "boolean"] },
             }),
         ),
+        ("Texts", json!({ "type": "object", "additionalProperties": { "type": "string" } })),
         (
             "RefusalReason",
             json!({

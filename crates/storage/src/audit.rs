@@ -3,11 +3,14 @@
 
 use domain::{AccountId, BotId, EventKind, Timestamp};
 use engine::{
-    BotChange, BreakerRecord, EmergencyRecord, LiveGateRecord, PolicyRecord, RiskStopRecord,
+    AutopilotOutcome, AutopilotRecord, BotChange, BreakerRecord, EmergencyRecord, LiveGateRecord,
+    PolicyRecord, RiskStopRecord,
 };
 
 /// The rule that acts on drawdown and losses.
 const BODYGUARD: &str = "bodyguard";
+/// Who moves profit and ends bots that do not earn.
+const AUTOPILOT: &str = "autopilot";
 
 /// One entry.
 pub(crate) struct Entry {
@@ -84,6 +87,24 @@ pub(crate) fn breaker(record: &BreakerRecord) -> Entry {
         action: EventKind::CircuitBreaker,
         actor: record.by.to_string(),
         detail: format!("{verb}: loss {loss} % of at most {maximum} %"),
+    }
+}
+
+pub(crate) fn autopilot(record: &AutopilotRecord) -> Entry {
+    let action = &record.action;
+    let outcome = match (record.outcome, &record.code) {
+        (AutopilotOutcome::Done, _) => "done".to_owned(),
+        (AutopilotOutcome::Proposed, _) => "proposed".to_owned(),
+        (AutopilotOutcome::Refused, None) => "refused".to_owned(),
+        (AutopilotOutcome::Refused, Some(code)) => format!("refused ({code})"),
+    };
+    Entry {
+        account_id: Some(record.account_id),
+        bot_id: action.bot_id,
+        at: record.at,
+        action: EventKind::AutopilotAction,
+        actor: AUTOPILOT.into(),
+        detail: format!("{} {outcome}: {}", action.kind.name(), action.reason),
     }
 }
 

@@ -50,6 +50,7 @@ impl<'c> Rows<'c, '_> {
             Output::EmergencyStop(stop) => self.audit(audit::emergency_stop(stop)),
             Output::RiskStop(stop) => self.audit(audit::risk_stop(stop)),
             Output::Breaker(breaker) => self.audit(audit::breaker(breaker)),
+            Output::Autopilot(action) => self.audit(audit::autopilot(action)),
             Output::LiveGate(gate) => self.audit(audit::live_gate(gate)),
             // Told by their events or answers alone.
             Output::TradeOpened(_)
@@ -121,6 +122,8 @@ impl<'c> Rows<'c, '_> {
             TransferReason::Withdrawal => ("withdrawal", None, None),
             TransferReason::Allocate => ("allocate", None, None),
             TransferReason::Release => ("release", None, None),
+            TransferReason::TakeProfit => ("take_profit", None, None),
+            TransferReason::Reinvest => ("reinvest", None, None),
             TransferReason::Fill(order) => ("fill", Some(u64::from(order) as i64), None),
             TransferReason::Close(trade) => ("close", None, Some(u64::from(trade) as i64)),
             TransferReason::Dust => ("dust", None, None),

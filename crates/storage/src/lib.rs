@@ -53,8 +53,8 @@ pub use rates::RateRow;
 pub use read::{
     AuditRow, ChainFault, CurrencySum, EQUITY_DAYS_MAX, EQUITY_POINTS_MAX, EquityDays,
     EventsVerified, FillFilter, LedgerVerified, OrderFilter, OrderRow, PAGE_ROWS_MAX, Page, Paged,
-    PolicyRow, PostingFilter, PostingRow, ReadPool, Realized, RefusalFilter, TRADE_PROFITS_MAX,
-    TradeExplained, TradeFilter, TradeProfit, Unbalanced,
+    PolicyRow, PostingFilter, PostingRow, ReadPool, Realized, RefusalFilter, Spent,
+    TRADE_PROFITS_MAX, TradeExplained, TradeFilter, TradeProfit, Unbalanced,
 };
 pub use retention::{EVENTS_KEPT, Retained};
 pub use schema::SCHEMA_VERSION;

@@ -6,8 +6,11 @@ use std::fs::OpenOptions;
 use std::path::Path;
 
 /// Every migration that was ever released, in order; released ones never change.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_operator.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_operator.sql"),
+    include_str!("../migrations/0003_autopilot.sql"),
+];
 
 /// The schema version of this program.
 pub const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;

@@ -135,3 +135,36 @@ fn the_prototypes_query_finds_the_latest_paper_trade_by_an_index() {
         raw.query_row(&format!("explain query plan {sql}"), [], |row| row.get("detail")).unwrap();
     assert!(plan.contains("USING INDEX trades_mode"), "{plan}");
 }
+
+#[test]
+fn transfers_of_the_version_before_are_kept_and_new_reasons_fit() {
+    let dir = tempfile::tempdir().unwrap();
+    let raw = Connection::open(dir.path().join("amarktai.db")).unwrap();
+    raw.execute_batch("CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT").unwrap();
+    for sql in [
+        include_str!("../migrations/0001_first.sql"),
+        include_str!("../migrations/0002_operator.sql"),
+    ] {
+        raw.execute_batch(sql).unwrap();
+    }
+    let at = "2026-11-22T10:00:00.000000Z";
+    let insert = |raw: &Connection, seq: u32, reason: &str| {
+        raw.execute(
+            "INSERT INTO transfers VALUES (1, ?, 'paper', 'luno', ?, NULL, NULL, ?)",
+            rusqlite::params![seq, reason, at],
+        )
+    };
+    raw.execute_batch("INSERT INTO schema_version VALUES (1), (2)").unwrap();
+    insert(&raw, 1, "deposit").unwrap();
+    insert(&raw, 2, "take_profit").unwrap_err();
+    drop(raw);
+    open(dir.path()).close().unwrap();
+    let raw = Connection::open(dir.path().join("amarktai.db")).unwrap();
+    insert(&raw, 2, "take_profit").unwrap();
+    insert(&raw, 3, "reinvest").unwrap();
+    insert(&raw, 4, "gift").unwrap_err();
+    insert(&raw, 3, "deposit").unwrap_err();
+    let sql = "SELECT group_concat(reason || ' ' || at) FROM transfers ORDER BY seq";
+    let kept: String = raw.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, format!("deposit {at},take_profit {at},reinvest {at}"));
+}

@@ -390,3 +390,48 @@ fn books_that_do_not_add_up_are_named() {
         }
     }
 }
+
+/// A bot earned 5.3, and so much of it is moved to another.
+fn moved(taken: &str, given: &str) -> Vec<Output> {
+    let (from, to) = (BotId(1), BotId(2));
+    let minus = |value: &str| (-amount(value)).to_string();
+    let take =
+        [posting(Book::Available, "USDT", taken), posting(Book::Cash(from), "USDT", &minus(taken))];
+    let give =
+        [posting(Book::Cash(to), "USDT", given), posting(Book::Available, "USDT", &minus(given))];
+    let mut outputs = closed_round_trip();
+    outputs.push(Output::Transfer(transfer(1, 4, TransferReason::TakeProfit, &take)));
+    outputs.push(Output::Transfer(transfer(1, 5, TransferReason::Reinvest, &give)));
+    outputs
+}
+
+#[test]
+fn profit_that_is_spent_twice_does_not_verify() {
+    for (taken, given, is_ok) in
+        [("5.3", "5.3", true), ("5", "4", true), ("5.31", "4", false), ("5", "5.01", false)]
+    {
+        let (_dir, store) = stored(moved(taken, given));
+        let verified = store.reader().ledger_verify(Some(AccountId(1))).unwrap();
+        let [spent] = &verified.profit_spent_once[..] else { panic!("{verified:?}") };
+        assert_eq!((spent.taken, spent.reinvested), (amount(taken), amount(given)));
+        assert_eq!((spent.ok, verified.ok), (is_ok, is_ok), "{taken} taken, {given} given");
+    }
+    let mut early = moved("5", "4");
+    // Taken before it was earned: only the order is wrong.
+    let (take, close) = (early.remove(5), early.remove(3));
+    early.splice(3..3, [take, close]);
+    let (_dir, store) = stored(early);
+    assert!(!store.reader().ledger_verify(None).unwrap().ok);
+    let own = |id: u32| {
+        let postings =
+            [posting(Book::Available, "USDT", "1"), posting(Book::Cash(BotId(id)), "USDT", "-1")];
+        Output::Transfer(transfer(1, 4, TransferReason::TakeProfit, &postings))
+    };
+    for (bot, is_ok) in [(1, true), (2, false)] {
+        let mut outputs = closed_round_trip();
+        outputs.push(own(bot));
+        let (_dir, store) = stored(outputs);
+        let verified = store.reader().ledger_verify(None).unwrap();
+        assert_eq!(verified.ok, is_ok, "profit of bot {bot}, who earned it: {is_ok}");
+    }
+}

@@ -4,6 +4,7 @@
 // Helpers of tests are tests: what is not there fails them.
 #![allow(clippy::unwrap_used)]
 
+mod autopilot;
 mod checklist;
 mod demo;
 mod deploy;

@@ -100,7 +100,7 @@ impl Flags {
         self.live_trading
     }
 
-    /// `ENABLE_AUTOPILOT`: off stops the autopilot.
+    /// `ENABLE_AUTOPILOT`: off, the autopilot only plans.
     pub const fn is_autopilot_enabled(&self) -> bool {
         self.autopilot
     }

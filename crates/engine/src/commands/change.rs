@@ -1,7 +1,8 @@
 //! Steering a bot that exists.
 
-use super::create::check_figures;
+use super::create::{Birth, check_figures};
 use super::{Answer, check_name};
+use crate::autopilot::Sample;
 use crate::bot::Step;
 use crate::command::{BotPatch, Command, CommandError, NewBot, Reply};
 use crate::engine::Engine;
@@ -33,7 +34,14 @@ impl Engine {
         match &envelope.command {
             Command::Clone { name, .. } => {
                 let request = NewBot { name: name.clone(), ..bot.config().clone().into() };
-                return self.create_bot(account, &request, true, actor, now, out);
+                return self.create_bot(
+                    account,
+                    &request,
+                    Birth::Ordered { start: true },
+                    actor,
+                    now,
+                    out,
+                );
             }
             Command::UpdateBot { patch, .. } if lifecycle != Lifecycle::Retired => {
                 return self.update_bot(account, slot, patch, actor, now, out);
@@ -51,6 +59,10 @@ impl Engine {
             Command::Start(_) => {
                 if lifecycle != Lifecycle::Stopped {
                     return wrong("be started");
+                }
+                shard.bots[slot].retire_when_flat = false;
+                if let Some(piloted) = &mut shard.bots[slot].piloted {
+                    piloted.is_ending = false;
                 }
                 let change = shard.bots[slot].transition(Step::Start, actor, "started", now);
                 out.extend(change.map(Output::Bot));
@@ -105,6 +117,10 @@ impl Engine {
                 let problem = "its equity is not known while the feed is stale".to_owned();
                 Err(CommandError::NotPossible { problem })
             }
+            Command::WindUp(_) => {
+                shard.wind_up(slot, actor, world, out);
+                Ok(Reply::Bot(id))
+            }
             Command::Demote(_) => shard.demote(slot, actor, "demoted by hand", world, out),
             Command::Flatten(_) => {
                 shard.want_flat(slot, ExitReason::Manual, world, out);
@@ -151,10 +167,14 @@ impl Engine {
         let is_other = rewires || is_larger(bot.config(), &config);
         if is_other {
             *bot.training = Training::new(now);
+            if let Some(piloted) = &mut bot.piloted {
+                piloted.trained_with = None;
+            }
         }
         bot.record.config = config;
         if let (true, Ok(params)) = (rewires, strategy::resolve(&bot.record.config.strategy)) {
             bot.state = strategy::State::new(&params);
+            bot.sample = Sample::default();
         }
         let change = bot.transition(Step::Edit, actor, "changed", now);
         out.extend(change.map(Output::Bot));

@@ -1,5 +1,6 @@
 //! Creating a bot: its settings, the caps, and what its capital must allow.
 
+use super::profit::spawned_by;
 use super::{Answer, DEPOSIT_MAX, check_name, invalid};
 use crate::bot::{Bot, Step};
 use crate::command::{CommandError, NewBot, Reply, cap};
@@ -10,6 +11,18 @@ use domain::{
     Sizing, Timestamp,
 };
 use ledger::BotBooks;
+
+/// How a bot comes to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Birth {
+    /// By somebody's order.
+    Ordered {
+        /// Active at once.
+        start: bool,
+    },
+    /// By the autopilot, as a variation of this one, out of profit.
+    Spawned(BotId),
+}
 
 impl Engine {
     pub(super) fn config(
@@ -47,7 +60,7 @@ impl Engine {
         &mut self,
         account: usize,
         request: &NewBot,
-        start: bool,
+        birth: Birth,
         actor: &Actor,
         now: Timestamp,
         out: &mut Vec<Output>,
@@ -67,7 +80,10 @@ impl Engine {
             id,
             account_id: shard.record.id,
             mode: Mode::Paper,
-            lifecycle: if start { Lifecycle::Active } else { Lifecycle::Stopped },
+            lifecycle: match birth {
+                Birth::Ordered { start: false } => Lifecycle::Stopped,
+                Birth::Ordered { start: true } | Birth::Spawned(_) => Lifecycle::Active,
+            },
             holds: Default::default(),
             season: shard.record.season,
             created_at: now,
@@ -77,7 +93,11 @@ impl Engine {
         let params = strategy::resolve(&record.config.strategy)
             .map_err(|e| CommandError::InvalidStrategy { problem: e.to_string() })?;
         let slot = shard.bots.len();
-        shard.bots.push(Bot::new(record, books, &params));
+        let mut bot = Bot::new(record, books, &params);
+        if let Birth::Spawned(parent) = birth {
+            bot.piloted = Some(spawned_by(parent));
+        }
+        shard.bots.push(bot);
         shard.slots.insert(id, slot as u32);
         if let Some(mut change) = shard.bots[slot].transition(Step::Edit, actor, "created", now) {
             change.event = Some(EventKind::BotCreated);
@@ -134,7 +154,7 @@ impl Engine {
         Err(CommandError::BotCapReached { exchange, mode, in_use, cap })
     }
 
-    pub(super) fn check_capital(
+    pub(crate) fn check_capital(
         &self,
         account: usize,
         config: &BotConfig,

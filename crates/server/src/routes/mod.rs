@@ -1,5 +1,6 @@
 //! The routes, one module a subject.
 
+mod autopilot;
 mod backups;
 mod bot_history;
 mod bots;
@@ -30,6 +31,7 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(market::routes())
         .merge(safety::routes())
         .merge(live_gate::routes())
+        .merge(autopilot::routes())
         .merge(people::routes())
         .merge(events::routes())
         .merge(system::routes())

@@ -26,7 +26,5 @@ macro_rules! not_built {
     };
 }
 not_built! {
-    autopilot get "/api/autopilot" "the autopilot",
-    autopilot_plan post "/api/autopilot/plan" "the autopilot",
     groups get "/api/groups" "grouping",
 }

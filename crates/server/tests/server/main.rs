@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // the rule knows no support code of tests
 
 mod access;
+mod autopilot;
 mod backtests;
 mod common;
 mod dashboard;

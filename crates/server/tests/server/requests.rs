@@ -56,7 +56,7 @@ async fn whatever_cannot_be_understood_is_a_problem() {
     problem(server.get("/api/nothing", token).await, StatusCode::NOT_FOUND, "NOT_FOUND").await;
     let response = server.ask(Method::PUT, "/api/bots", token).send().await.unwrap();
     problem(response, StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED").await;
-    let response = server.get("/api/autopilot", token).await;
+    let response = server.get("/api/groups", token).await;
     problem(response, StatusCode::NOT_IMPLEMENTED, "NOT_BUILT").await;
     assert_eq!(server.commands(), 0);
 }

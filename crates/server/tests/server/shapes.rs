@@ -279,7 +279,7 @@ fn check_object(document: &Value, schema: &Value, value: &Value, at: &str) -> Re
     Ok(())
 }
 
-fn fits(name: &str, value: &impl Serialize) {
+pub(crate) fn fits(name: &str, value: &impl Serialize) {
     let document = server::document();
     let value = serde_json::to_value(value).unwrap();
     let schema = json!({ "$ref": format!("#/components/schemas/{name}") });

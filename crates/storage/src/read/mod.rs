@@ -14,7 +14,9 @@ pub use lists::{
     FillFilter, OrderFilter, PostingFilter, RefusalFilter, TRADE_PROFITS_MAX, TradeFilter,
 };
 pub use rows::{AuditRow, OrderRow, PolicyRow, PostingRow, TradeProfit};
-pub use verify::{ChainFault, CurrencySum, EventsVerified, LedgerVerified, Realized, Unbalanced};
+pub use verify::{
+    ChainFault, CurrencySum, EventsVerified, LedgerVerified, Realized, Spent, Unbalanced,
+};
 
 use crate::StoreError;
 use crate::cells::Cells;

@@ -29,6 +29,8 @@ pub struct LedgerVerified {
     pub incomplete: u64,
     /// Realised profit in the books against the trades'.
     pub realized_equals_trades: Vec<Realized>,
+    /// Profit that was moved between bots against what was earned.
+    pub profit_spent_once: Vec<Spent>,
 }
 
 /// Sum of all postings in a currency.
@@ -66,6 +68,23 @@ pub struct Realized {
     pub ok: bool,
 }
 
+/// Profit taken out of bots, and what bots were given of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Spent {
+    /// Simulated or real.
+    pub mode: Mode,
+    /// Where.
+    pub exchange: Exchange,
+    /// In what.
+    pub currency: Currency,
+    /// Σ of the transfers `take_profit`.
+    pub taken: Amount,
+    /// Σ of the transfers `reinvest`.
+    pub reinvested: Amount,
+    /// At no transfer was more taken than earned, by the bot and in all, or more given than taken.
+    pub ok: bool,
+}
+
 type Key = (Mode, Exchange, Currency);
 
 #[derive(Default)]
@@ -80,6 +99,7 @@ struct Sums {
     unbalanced: Vec<Unbalanced>,
     balanced: bool,
     realized: BTreeMap<Key, (Amount, Amount)>,
+    spending: Spending,
 }
 
 impl Sums {
@@ -114,14 +134,26 @@ impl Sums {
         *self.transfer_sums.entry(currency).or_default() += amount;
         *self.currencies.entry(currency).or_default() += amount;
         self.postings += 1;
-        if !matches!(cells.str("book")?, "gross_profit" | "fees") {
-            return Ok(());
-        }
-        // Fees charged in base are in the books in base; the trade has them valued in quote.
-        let bot = BotId(cells.small("bot_id")?);
-        if quotes.get(&bot).is_none_or(|quote| *quote == currency) {
-            let key = (cells.word("mode")?, cells.word("exchange")?, currency);
-            self.realized.entry(key).or_default().0 -= amount;
+        let key =
+            || Ok::<Key, StoreError>((cells.word("mode")?, cells.word("exchange")?, currency));
+        // An orphan has none.
+        let reason = if cells.is_null("reason")? { "" } else { cells.str("reason")? };
+        match (cells.str("book")?, reason) {
+            ("gross_profit" | "fees", _) => {
+                // Fees charged in base are in the books in base; the trade has them in quote.
+                let bot = BotId(cells.small("bot_id")?);
+                if quotes.get(&bot).is_none_or(|quote| *quote == currency) {
+                    self.realized.entry(key()?).or_default().0 -= amount;
+                    *self.spending.earned.entry(bot).or_default() -= amount;
+                }
+            }
+            ("cash", "take_profit") => {
+                let (key, bot) = (key()?, BotId(cells.small("bot_id")?));
+                let earned = self.realized.get(&key).map_or(Amount::ZERO, |r| r.0);
+                self.spending.take(key, bot, -amount, earned);
+            }
+            ("cash", "reinvest") => self.spending.give(key()?, amount),
+            _ => {}
         }
         Ok(())
     }
@@ -141,16 +173,57 @@ impl Sums {
         let realized: Vec<_> = self.realized.into_iter().map(realized).collect();
         let zero = self.currencies.values().all(|sum| sum.is_zero());
         let equal = realized.iter().all(|r| r.ok);
+        let profit_spent_once = self.spending.verdict();
+        let once = profit_spent_once.iter().all(|s| s.ok);
         let currencies = self.currencies.into_iter();
         LedgerVerified {
-            ok: self.balanced && zero && equal && incomplete == 0,
+            ok: self.balanced && zero && equal && once && incomplete == 0,
             currencies: currencies.map(|(currency, sum)| CurrencySum { currency, sum }).collect(),
             transfers,
             postings: self.postings,
             unbalanced: self.unbalanced,
             incomplete,
             realized_equals_trades: realized,
+            profit_spent_once,
         }
+    }
+}
+
+/// Profit on its way between bots, in the order in which it moved.
+#[derive(Default)]
+struct Spending {
+    earned: BTreeMap<BotId, Amount>,
+    taken_of: BTreeMap<BotId, Amount>,
+    /// Taken, given, and whether that was right each time.
+    sums: BTreeMap<Key, (Amount, Amount, bool)>,
+}
+
+impl Spending {
+    fn take(&mut self, key: Key, bot: BotId, amount: Amount, earned: Amount) {
+        let of_bot = self.taken_of.entry(bot).or_default();
+        *of_bot += amount;
+        let is_its_own = self.earned.get(&bot).is_some_and(|earned| *of_bot <= *earned);
+        let (taken, _, ok) = self.sums.entry(key).or_insert((Amount::ZERO, Amount::ZERO, true));
+        *taken += amount;
+        *ok &= is_its_own && *taken <= earned && amount.is_positive();
+    }
+
+    fn give(&mut self, key: Key, amount: Amount) {
+        let (taken, given, ok) = self.sums.entry(key).or_insert((Amount::ZERO, Amount::ZERO, true));
+        *given += amount;
+        *ok &= *given <= *taken && amount.is_positive();
+    }
+
+    fn verdict(&self) -> Vec<Spent> {
+        let spent = |(key, sums): (&Key, &(Amount, Amount, bool))| Spent {
+            mode: key.0,
+            exchange: key.1,
+            currency: key.2,
+            taken: sums.0,
+            reinvested: sums.1,
+            ok: sums.2,
+        };
+        self.sums.iter().map(spent).collect()
     }
 }
 
@@ -173,7 +246,7 @@ impl ReadPool {
             each(
                 &view,
                 "SELECT p.account_id, p.transfer_seq, p.mode, p.exchange, p.book, p.bot_id,
-                 p.currency, p.amount, t.seq IS NULL AS orphan FROM postings p
+                 p.currency, p.amount, t.reason, t.seq IS NULL AS orphan FROM postings p
                  LEFT JOIN transfers t ON t.account_id = p.account_id AND t.seq = p.transfer_seq
                  WHERE ?1 IS NULL OR p.account_id = ?1 ORDER BY p.id",
                 scope,

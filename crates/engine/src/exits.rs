@@ -100,7 +100,7 @@ impl Shard {
     pub(crate) fn condition(&self, slot: usize, world: &World<'_>) -> Condition {
         let bot = &self.bots[slot];
         let is_fresh = bot.fixed.instrument.is_some_and(|id| world.markets.get(id).is_valid());
-        let flags_off = !world.switches.trading || !world.switches.paper_trading;
+        let flags_off = world.switches.flag_off().is_some();
         let is_held = flags_off || !bot.record.holds.is_empty() || self.breaker(world).is_some();
         let stop = self.stop_choice(world);
         Condition::of(bot.record.lifecycle, bot.stop_choice, stop, is_held, is_fresh)

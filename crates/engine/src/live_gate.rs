@@ -16,7 +16,7 @@ impl Engine {
         let instrument = bot.fixed.instrument.map(|id| &self.markets.get(id).instrument);
         let standing = Standing {
             is_live: bot.record.mode == Mode::Live,
-            trading_enabled: switches.trading,
+            trading_enabled: switches.trading && !switches.restart_stop,
             live_enabled: switches.live_trading,
             bodyguard_enabled: switches.bodyguard,
             training_days: switches.training_days,

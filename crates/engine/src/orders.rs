@@ -233,12 +233,7 @@ impl Shard {
         let equity = self.equity(slot, world);
         let interest = self.interests[id.0 as usize].as_deref();
         let exchange = market.instrument.exchange as usize;
-        let switches = world.switches;
-        let flag_off = match (switches.trading, switches.paper_trading) {
-            (false, _) => Some("ENABLE_TRADING"),
-            (_, false) => Some("ENABLE_PAPER_TRADING"),
-            _ => None,
-        };
+        let flag_off = world.switches.flag_off();
         let held = market.instrument.quantity(bot.books.held(), Round::Down).unwrap_or_default();
         Snapshot {
             instrument: &market.instrument,

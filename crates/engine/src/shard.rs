@@ -357,8 +357,7 @@ impl Shard {
         let record = &self.bots[slot].record;
         record.lifecycle == Lifecycle::Active
             && record.holds.is_empty()
-            && world.switches.trading
-            && world.switches.paper_trading
+            && world.switches.flag_off().is_none()
             && self.stop_choice(world).is_none()
             && self.breaker(world).is_none()
     }

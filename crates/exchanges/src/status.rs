@@ -52,6 +52,8 @@ pub struct ConnectorStatus {
     pub connected_since: Option<Timestamp>,
     /// Set when the exchange blocks us: nothing is sent any more.
     pub fatal: Option<String>,
+    /// Why the last connection ended; `None`: none did.
+    pub last_end: Option<String>,
     /// Why the list of instruments could not be fetched the last time; `None` once it could.
     pub unreachable: Option<String>,
     /// Request weight used in the current window.
@@ -76,6 +78,7 @@ struct Line {
 #[derive(Default)]
 struct Inner {
     unreachable: Option<String>,
+    last_end: Option<String>,
     counters: Counters,
     sockets: u32,
     connections: u64,
@@ -173,6 +176,11 @@ impl Stats {
         self.lock().unreachable = Some(why);
     }
 
+    /// A connection ended.
+    pub(crate) fn ended(&self, why: &str) {
+        self.lock().last_end = Some(why.to_owned());
+    }
+
     pub(crate) fn judged(&self, id: u32, native: &str, feed: FeedState) {
         let mut inner = self.lock();
         let line = inner.lines.entry(id).or_insert_with(|| Line {
@@ -207,6 +215,7 @@ impl Stats {
             sockets: inner.sockets,
             connected_since: inner.connected_since,
             fatal: inner.fatal.clone(),
+            last_end: inner.last_end.clone(),
             unreachable: inner.unreachable.clone(),
             weight_used: weight.0,
             weight_limit: weight.1,

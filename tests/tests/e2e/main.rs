@@ -12,6 +12,8 @@ mod exits;
 mod faults;
 mod flags;
 mod harness;
+mod healing;
+mod health;
 mod kill;
 mod market;
 mod nginx;

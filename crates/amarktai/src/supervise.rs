@@ -87,10 +87,6 @@ impl Supervisor {
                 Ok(Err(_)) | Err(_) => (None, [].as_slice()),
             };
             let report = self.report(fleet, markets, &disk, late);
-            self.repairs
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .look(&self.feeds.connectors());
             if report.parts.get("engine").is_some_and(|part| part.status == Status::Healthy) {
                 self.manager.alive();
             }
@@ -126,6 +122,7 @@ impl Supervisor {
         let mut parts: BTreeMap<String, Part> = self.parts.all();
         parts.append(&mut self.vitals.look(&self.store, &store, late, lag_ms));
         parts.insert("tasks".to_owned(), self.desk.part());
+        parts.insert("self_healing".to_owned(), self.look_at_repairs());
         if let Some(entries) = &self.entries {
             parts.insert("entries".to_owned(), entries.part());
         }
@@ -145,6 +142,12 @@ impl Supervisor {
             disk: Some(forecast),
             looked_at: Some(Instant::now()),
         }
+    }
+
+    fn look_at_repairs(&self) -> Part {
+        let mut repairs = self.repairs.lock().unwrap_or_else(PoisonError::into_inner);
+        repairs.look(&self.feeds.connectors());
+        repairs.part()
     }
 
     fn engine_part(&self, fleet: Option<&FleetView>) -> Part {
@@ -239,14 +242,15 @@ fn part(status: Status, detail: String) -> Part {
     Part { status, detail }
 }
 
-/// What an exchange lacks: its instruments, or the last refresh of them.
+/// What an exchange lacks: its instruments, the last refresh of them, or an answer.
 fn missing(connector: &exchanges::ConnectorStatus) -> Option<String> {
     let exchange = connector.exchange;
-    match (connector.instruments, &connector.unreachable) {
-        (0, None) => Some(format!("{exchange}: no instruments yet")),
-        (0, Some(why)) => Some(format!("{exchange}: no instruments yet: {why}")),
-        (_, Some(why)) => Some(format!("{exchange}: instruments not refreshed: {why}")),
-        (_, None) => None,
+    match (connector.instruments, &connector.unreachable, &connector.unanswered) {
+        (0, None, _) => Some(format!("{exchange}: no instruments yet")),
+        (0, Some(why), _) => Some(format!("{exchange}: no instruments yet: {why}")),
+        (_, _, Some(why)) => Some(format!("{exchange}: no answer: {why}")),
+        (_, Some(why), None) => Some(format!("{exchange}: instruments not refreshed: {why}")),
+        (_, None, None) => None,
     }
 }
 

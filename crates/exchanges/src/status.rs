@@ -56,6 +56,8 @@ pub struct ConnectorStatus {
     pub last_end: Option<String>,
     /// Why the list of instruments could not be fetched the last time; `None` once it could.
     pub unreachable: Option<String>,
+    /// Why the last look at the wanted instruments, seconds ago, had no answer; `None`: it had.
+    pub unanswered: Option<String>,
     /// Request weight used in the current window.
     pub weight_used: u32,
     /// What we allow ourselves of it.
@@ -78,6 +80,7 @@ struct Line {
 #[derive(Default)]
 struct Inner {
     unreachable: Option<String>,
+    unanswered: Option<String>,
     last_end: Option<String>,
     counters: Counters,
     sockets: u32,
@@ -176,6 +179,11 @@ impl Stats {
         self.lock().unreachable = Some(why);
     }
 
+    /// What came of the look at the wanted instruments.
+    pub(crate) fn asked(&self, error: Option<String>) {
+        self.lock().unanswered = error;
+    }
+
     /// A connection ended.
     pub(crate) fn ended(&self, why: &str) {
         self.lock().last_end = Some(why.to_owned());
@@ -217,6 +225,7 @@ impl Stats {
             fatal: inner.fatal.clone(),
             last_end: inner.last_end.clone(),
             unreachable: inner.unreachable.clone(),
+            unanswered: inner.unanswered.clone(),
             weight_used: weight.0,
             weight_limit: weight.1,
             instruments: inner.instruments,

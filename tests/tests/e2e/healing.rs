@@ -86,6 +86,7 @@ async fn a_task_that_dies_is_started_again_and_told_and_without_self_healing_onl
     place.set("ENABLE_SELF_HEALING", "false");
     let product = place.start("run").await;
     part(&product, "tasks", "healthy").await;
+    part(&product, "self_healing", "degraded").await;
     fault(&place, "panic-rates");
     let told = part(&product, "tasks", "degraded").await;
     assert!(told["detail"].as_str().unwrap().contains("rates"), "{told}");

@@ -4,7 +4,8 @@ use crate::core_loop::now;
 use domain::EventKind;
 use engine::EventDraft;
 use serde_json::json;
-use std::collections::BTreeMap;
+use server::{Part, Status};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,6 +18,12 @@ const WAITING_MAX: usize = 256;
 const MERGED_FOR: Duration = Duration::from_secs(60);
 /// Parts and actions that are remembered for that; there are some dozens.
 const MERGED_MAX: usize = 512;
+
+/// So long a repair is part of `/health`: what mends itself between two looks was a fault all the
+/// same.
+const SHOWN_FOR: Duration = Duration::from_secs(5);
+/// Repairs shown at once.
+const SHOWN_MAX: usize = 8;
 
 /// What was repaired, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +49,14 @@ pub(crate) struct Journal {
     is_on: bool,
     waiting: SyncSender<Due>,
     told: Mutex<BTreeMap<(String, &'static str), Told>>,
+    recent: Mutex<Recent>,
+}
+
+/// Repairs of the last moments, and how many there were.
+#[derive(Default)]
+struct Recent {
+    all: u64,
+    shown: VecDeque<(Instant, String)>,
 }
 
 /// A repair, and how often the same was done since it was last told.
@@ -60,7 +75,7 @@ impl Journal {
                 write(&store, &repair, times);
             }
         })?;
-        Ok(Self { is_on, waiting, told: Mutex::default() })
+        Ok(Self { is_on, waiting, told: Mutex::default(), recent: Mutex::default() })
     }
 
     /// Is anything repaired at all?
@@ -74,10 +89,36 @@ impl Journal {
         tracing::warn!(part, cause, action, outcome, "self-healing");
         metrics::counter!("amarktai_self_healing_total", "part" => part.clone(), "action" => *action)
             .increment(1);
+        self.show(format!("{part}: {action}: {cause}"));
         let Some(times) = self.is_news(&repair) else { return };
         if self.waiting.try_send(Due(repair, times)).is_err() {
             metrics::counter!("amarktai_self_healing_untold_total").increment(1);
         }
+    }
+
+    fn show(&self, text: String) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.all += 1;
+        recent.shown.push_back((Instant::now(), text));
+        if recent.shown.len() > SHOWN_MAX {
+            recent.shown.pop_front();
+        }
+    }
+
+    /// For `/health`.
+    pub(crate) fn part(&self) -> Part {
+        if !self.is_on {
+            let detail = "off by ENABLE_SELF_HEALING: what dies or hangs is only told".to_owned();
+            return Part { status: Status::Degraded, detail };
+        }
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.shown.retain(|(at, _)| at.elapsed() < SHOWN_FOR);
+        if recent.shown.is_empty() {
+            let detail = format!("{} repairs since the start", recent.all);
+            return Part { status: Status::Healthy, detail };
+        }
+        let texts: Vec<&str> = recent.shown.iter().map(|(_, text)| text.as_str()).collect();
+        Part { status: Status::Degraded, detail: texts.join("; ") }
     }
 
     /// How often it happened since it was told; `None`: it was told a moment ago.
@@ -129,6 +170,9 @@ mod tests {
         for part in ["binance", "binance", "task backups", "binance"] {
             journal.tell(repair(part));
         }
+        let part = journal.part();
+        assert_eq!(part.status, Status::Degraded);
+        assert!(part.detail.contains("binance: restart: it broke"), "{}", part.detail);
         let held = journal.told.lock().unwrap()[&("binance".to_owned(), "restart")].kept_back;
         assert_eq!(held, 2);
         // Its thread writes what waits before it ends.

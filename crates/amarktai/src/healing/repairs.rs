@@ -3,6 +3,7 @@
 
 use super::{Journal, Repair};
 use exchanges::ConnectorStatus;
+use server::Part;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,6 +49,11 @@ impl Repairs {
                 outcome: "it comes back with its last id".to_owned(),
             });
         }
+    }
+
+    /// For `/health`.
+    pub(crate) fn part(&self) -> Part {
+        self.journal.part()
     }
 
     /// The first look is where it begins.

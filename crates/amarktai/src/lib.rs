@@ -16,6 +16,7 @@ mod emergency;
 pub mod feeds;
 pub mod fidelity;
 mod healing;
+mod live;
 pub mod logging;
 pub mod notify;
 pub mod offline;

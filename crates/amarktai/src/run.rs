@@ -3,8 +3,11 @@
 use crate::config::{Config, FLAG_NAMES};
 use crate::core_loop::{Catalogue, CoreLoop, Pulse, Queues, SAYINGS_MAX, now, speak};
 use crate::emergency::Emergency;
-use crate::feeds::{Feeds, FeedsStatus, stopped as told_to_stop};
-use crate::healing::{EXIT_STORE, Healing, Leash, QueueWatch, Repairs, Tasks, Vitals};
+use crate::feeds::{Feeds, FeedsStatus};
+use crate::healing::{
+    EXIT_STORE, Healing, Leash, QueueWatch, Repairs, Tasks, Vitals, serve, store_ended,
+};
+use crate::live::Desks;
 use crate::operator::Kit;
 use crate::recording::Recording;
 use crate::signals::{Asked, Signals};
@@ -129,6 +132,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let (wants_tx, wants) = mpsc::channel(WANTS_MAX);
     let (sayings, said) = mpsc::channel(SAYINGS_MAX);
     let (markets_tx, markets) = mpsc::channel(MARKETS_MAX);
+    let (live_tx, live) = mpsc::unbounded_channel();
     let (stop, stopped) = watch::channel(false);
     let (catalogue, pulse) = (Catalogue::default(), Arc::new(Pulse::default()));
     let (core, feeds_status) = (Core::new(requests_tx), Arc::new(FeedsStatus::default()));
@@ -152,17 +156,19 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         recording,
         wants: wants_tx,
         sayings,
+        live: live_tx.clone(),
     };
     let core_loop = CoreLoop::new(engine, store.clone(), queues, catalogue.clone(), pulse.clone());
     let engine_end = spawn_engine(core_loop)?;
 
     let mut tasks = healing.tasks(stopped.clone());
     let said = Arc::new(tokio::sync::Mutex::new(said));
-    tasks.spawn_until_told("speaker", move |_| speak(said.clone()));
+    tasks.spawn_until_told("speaker", move |_| speak(said.clone(), live_tx.clone()));
     let emergency = Arc::new(Emergency::new(&config.data_dir));
     // Before the first price.
     emergency.obey(&core).await;
     let (list, status) = (catalogue.clone(), feeds_status.clone());
+    let live_inputs = inputs_tx.clone();
     let feeds = Feeds::start(config, inputs_tx, list, status, watched.clone(), &markets_tx, wants)
         .map_err(|e| failed("exchanges", e))?;
     let feeds = Arc::new(tokio::sync::Mutex::new(feeds));
@@ -182,6 +188,15 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     state.local_token = Some(server::token_digest(&token));
     state.entries = healing.entry_stop();
     let kit = Kit::new(config, &mut state)?;
+    let desks = Desks::new(
+        config,
+        kit.vault.clone(),
+        store.reader(),
+        live_inputs,
+        core.clone(),
+        emergency.clone(),
+    );
+    tasks.spawn_once("live orders", |stop| desks.run(live, stop));
     let manager = Arc::new(Manager::of_process());
     let leash = healing.watch_core(&pulse, &kit.parts, &state.health, &emergency)?;
     let supervisor = Arc::new(Supervisor {
@@ -229,32 +244,6 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     })
 }
 
-/// Until the store takes nothing more.
-async fn closed(committed: &mut watch::Receiver<u64>) {
-    while committed.changed().await.is_ok() {}
-}
-
-/// Serves on the port that stays open over a restart of this task; done when told to leave.
-async fn serve(
-    listener: std::io::Result<std::net::TcpListener>,
-    state: AppState,
-    mut leave: watch::Receiver<bool>,
-    mut stop: watch::Receiver<bool>,
-) {
-    let left = leave.clone();
-    let shutdown = async move { told_to_stop(&mut leave).await };
-    let served = match listener.and_then(TcpListener::from_std) {
-        Ok(listener) => server::serve(listener, state, shutdown).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = served {
-        tracing::error!(%error, "the server ended");
-    }
-    if *left.borrow() {
-        told_to_stop(&mut stop).await;
-    }
-}
-
 impl Running {
     /// Until a signal comes or the engine ends; then an orderly end.
     ///
@@ -270,7 +259,7 @@ impl Running {
                 },
                 ended = &mut self.engine_end => break Some(ended),
                 // The core learns of it with its next output: an idle one would not for long.
-                () = closed(&mut store) => {
+                () = store_ended(&mut store) => {
                     let reason = self.store.health().failed;
                     break Some(Ok(Err(reason.unwrap_or_else(|| "it has ended".to_owned()))));
                 }
@@ -424,8 +413,7 @@ fn switches(config: &Config) -> Switches {
         paper_trading: flags.is_paper_trading_enabled(),
         bodyguard: flags.is_bodyguard_enabled(),
         restart_stop: false,
-        // A configuration that asks for it does not come so far: live orders are not built.
-        live_trading: false,
+        live_trading: flags.is_live_trading_enabled(),
         training_days: flags.paper_training_days(),
         wallet_required: flags.is_wallet_funding_required(),
         key_required: flags.are_live_api_keys_required(),

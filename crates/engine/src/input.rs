@@ -1,6 +1,7 @@
 //! Everything that reaches the core. What is not in an [`Input`] does not exist for it.
 
 use crate::command::Command;
+use crate::live::LiveNews;
 use domain::{
     AccountId, Actor, Amount, Bar, Currency, Exchange, Instrument, InstrumentId, MarketEvent, Span,
     Timeframe, Timestamp,
@@ -69,6 +70,8 @@ pub enum InputKind {
     },
     /// The flags, sent at start.
     Switches(Switches),
+    /// The private side of an exchange told something.
+    Live(Box<LiveNews>),
     /// Somebody orders something.
     Command(Envelope),
 }
@@ -116,18 +119,6 @@ pub struct Switches {
 
 /// What [`Switches::restart_stop`] is called where flags are named.
 pub(crate) const RESTARTS: &str = "ENTRIES_AFTER_RESTARTS";
-
-impl Switches {
-    /// The switch that stops entries, if one does.
-    pub(crate) const fn flag_off(&self) -> Option<&'static str> {
-        match (self.trading, self.paper_trading, self.restart_stop) {
-            (false, _, _) => Some("ENABLE_TRADING"),
-            (_, false, _) => Some("ENABLE_PAPER_TRADING"),
-            (_, _, true) => Some(RESTARTS),
-            (true, true, false) => None,
-        }
-    }
-}
 
 impl Default for Switches {
     fn default() -> Self {

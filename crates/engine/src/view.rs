@@ -309,4 +309,6 @@ pub struct LiveGate {
     pub training_since: Timestamp,
     /// Under which policy.
     pub policy_version: u32,
+    /// Since when it trades real money, if it does.
+    pub live_since: Option<Timestamp>,
 }

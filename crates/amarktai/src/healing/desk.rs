@@ -68,6 +68,14 @@ impl Desk {
         Some(pause)
     }
 
+    /// A task died that cannot be started again.
+    pub(crate) fn lost(&self, name: &'static str, why: &str) {
+        let mut lines = self.lines();
+        let line = lines.entry(name).or_default();
+        why.clone_into(&mut line.why);
+        line.given_up = Some("cannot be started again in this process");
+    }
+
     /// For `/health`.
     pub(crate) fn part(&self) -> Part {
         let lines = self.lines();

@@ -8,7 +8,7 @@ use tokio::task::{JoinError, JoinSet};
 
 /// Without these nothing works: where one is given up, the process ends in order, and whoever
 /// started it starts it again.
-const VITAL: [&str; 4] = ["speaker", "feeds", "supervisor", "server"];
+const VITAL: [&str; 5] = ["speaker", "feeds", "supervisor", "server", "live orders"];
 
 /// See the module.
 pub(crate) struct Tasks {
@@ -73,6 +73,29 @@ impl Tasks {
         });
     }
 
+    /// Starts one that owns what it works on and cannot begin anew: where it dies it is given up.
+    pub(crate) fn spawn_once<T>(
+        &mut self,
+        name: &'static str,
+        make: impl FnOnce(watch::Receiver<bool>) -> T,
+    ) where
+        T: Future<Output = ()> + Send + 'static,
+    {
+        self.crew.desk.enlist(name);
+        let (mut stop, crew) = (self.crew.stop.clone(), self.crew.clone());
+        let work = make(stop.clone());
+        self.set.spawn(async move {
+            let ended = once(name, async move {
+                work.await;
+                crate::feeds::stopped(&mut stop).await;
+            });
+            if let Some(why) = crew.fault(ended.await, name) {
+                crew.desk.lost(name, &why);
+                crew.give_up(name);
+            }
+        });
+    }
+
     /// The vital tasks that are given up; taken once, a second time there are none.
     pub(crate) fn lost(&mut self) -> mpsc::Receiver<&'static str> {
         self.lost.take().unwrap_or_else(|| mpsc::channel(1).1)
@@ -89,32 +112,50 @@ impl Tasks {
     }
 }
 
+impl Crew {
+    /// Why a task ended, where it was not told to.
+    fn fault(&self, ended: Option<Result<(), JoinError>>, name: &'static str) -> Option<String> {
+        if *self.stop.borrow() {
+            return None;
+        }
+        let why = why(ended);
+        tracing::error!(task = name, why, "a task ended before its time");
+        Some(why)
+    }
+
+    fn give_up(&self, name: &'static str) {
+        if VITAL.contains(&name) && self.journal.is_on() {
+            // There is room for each.
+            let _ = self.lost.try_send(name);
+        }
+    }
+}
+
+/// One life of a task.
+async fn once(
+    name: &'static str,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> Option<Result<(), JoinError>> {
+    // A set of one: it is aborted with us.
+    let mut task = JoinSet::new();
+    task.spawn(async move {
+        tokio::select! {
+            () = work => {}
+            () = faults::panic(name) => {}
+        }
+    });
+    task.join_next().await
+}
+
 async fn keep<F, T>(name: &'static str, make: F, crew: Crew)
 where
     F: Fn() -> T + Send + 'static,
     T: Future<Output = ()> + Send + 'static,
 {
     loop {
-        // A set of one: it is aborted with us.
-        let mut task = JoinSet::new();
-        let work = make();
-        task.spawn(async move {
-            tokio::select! {
-                () = work => {}
-                () = faults::panic(name) => {}
-            }
-        });
-        let ended = task.join_next().await;
-        if *crew.stop.borrow() {
-            return;
-        }
-        let why = why(ended);
-        tracing::error!(task = name, why, "a task ended before its time");
+        let Some(why) = crew.fault(once(name, make()).await, name) else { return };
         let Some(pause) = crew.desk.ended(name, &why, crew.journal.is_on()) else {
-            if VITAL.contains(&name) && crew.journal.is_on() {
-                let _ = crew.lost.try_send(name);
-            }
-            return;
+            return crew.give_up(name);
         };
         let mut stop = crew.stop.clone();
         tokio::select! {

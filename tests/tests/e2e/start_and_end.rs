@@ -73,7 +73,7 @@ type Wrong = (&'static str, &'static [(&'static str, &'static str)], &'static [&
 
 #[test]
 fn a_wrong_configuration_ends_with_2_and_says_where_which_and_what_is_allowed() {
-    let cases: [Wrong; 9] = [
+    let cases: [Wrong; 8] = [
         ("[server]\nlissen = \"127.0.0.1:1\"\n", &[], &["e2e.toml:2", "server.lissen", "allowed"]),
         (
             "[exchanges.luno]\npoll_interval_ms = 5\n",

@@ -154,13 +154,28 @@ pub(crate) fn get(address: &str, token: &str, path: &str) -> Result<Value> {
     ask(address, token, "GET", path, "")?.ok()
 }
 
+/// The same for what is no JSON.
+pub(crate) fn text(address: &str, token: &str, path: &str) -> Result<String> {
+    Ok(raw(address, token, "GET", path, "")?.1)
+}
+
+/// Takes something back.
+pub(crate) fn delete(address: &str, token: &str, path: &str) -> Result<Value> {
+    ask(address, token, "DELETE", path, "")?.ok()
+}
+
 /// Orders something.
 pub(crate) fn post(address: &str, token: &str, path: &str, body: &Value) -> Result<Answer> {
     ask(address, token, "POST", path, &body.to_string())
 }
 
-/// One request a connection: a client library would be most of this program.
 fn ask(address: &str, token: &str, method: &str, path: &str, body: &str) -> Result<Answer> {
+    let (status, body) = raw(address, token, method, path, body)?;
+    Ok(Answer { status, body: serde_json::from_str(&body).unwrap_or_default() })
+}
+
+/// One request a connection: a client library would be most of this program.
+fn raw(address: &str, token: &str, method: &str, path: &str, body: &str) -> Result<(u16, String)> {
     let mut socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(ANSWER_TIME))?;
     let length = body.len();
@@ -174,5 +189,5 @@ fn ask(address: &str, token: &str, method: &str, path: &str, body: &str) -> Resu
     socket.read_to_string(&mut text)?;
     let (head, body) = text.split_once("\r\n\r\n").ok_or("no answer")?;
     let status = head.split(' ').nth(1).and_then(|n| n.parse().ok()).ok_or("no status")?;
-    Ok(Answer { status, body: serde_json::from_str(body).unwrap_or_default() })
+    Ok((status, body.to_owned()))
 }

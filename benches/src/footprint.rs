@@ -15,7 +15,7 @@ const WARM_UP: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the sandbox lists: twenty.
-const MARKETS: [(&str, &[&str]); 3] = [
+pub(crate) const MARKETS: [(&str, &[&str]); 3] = [
     ("binance", &["BTC", "ETH", "SOL", "XRP", "LTC", "DOGE", "BNB", "ADA", "AVAX", "LINK"]),
     ("kucoin", &["BTC", "ETH", "SOL", "XRP", "KCS"]),
     ("luno", &["BTC", "ETH", "XRP", "USDT", "BTC/USDT"]),
@@ -80,7 +80,7 @@ pub(crate) fn first_trade() -> Result<()> {
 }
 
 /// The sandbox's addresses, as it prints them: `binance rest=URL stream=URL`.
-fn config(sandbox: &mut Child) -> Result<String> {
+pub(crate) fn config(sandbox: &mut Child) -> Result<String> {
     let mut text = String::new();
     for _ in MARKETS {
         let line = sandbox.line()?;
@@ -95,7 +95,7 @@ fn config(sandbox: &mut Child) -> Result<String> {
     Ok(text)
 }
 
-fn items(page: &Value) -> Vec<Value> {
+pub(crate) fn items(page: &Value) -> Vec<Value> {
     page["items"].as_array().cloned().unwrap_or_default()
 }
 
@@ -134,7 +134,7 @@ fn populate(address: &str, token: &str) -> Result<usize> {
 }
 
 /// Bots are created against listed instruments, and the lists come a moment after the start.
-fn create(order: &impl Fn(&str, Value) -> Result<Answer>, bot: &Value) -> Result<()> {
+pub(crate) fn create(order: &impl Fn(&str, Value) -> Result<Answer>, bot: &Value) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let answer = order("/api/bots", bot.clone())?;

@@ -1,6 +1,6 @@
 //! Benchmarks: `cargo run --release -p bench -- WHAT` with WHAT one of
 //! `all|trades|orders|fleet|wait|backtest|store|latency`;
-//! `-- footprint` and `-- first-trade` start the built program (see [`footprint`]); `-- truth`
+//! `-- footprint`, `-- first-trade` and `-- emergency` start the built program (see [`footprint`]); `-- truth`
 //! measures no speed, but what the simulated exchange fills (see [`truth`]).
 //!
 //! Of the core everything goes through [`engine::Engine::apply`]; what comes out is serialised
@@ -11,6 +11,8 @@
 mod bars;
 #[cfg(feature = "shell")]
 mod child;
+#[cfg(feature = "shell")]
+mod emergency;
 #[cfg(feature = "shell")]
 mod exchange;
 mod fleet;
@@ -93,6 +95,9 @@ fn shell(
     // They need the program, built as a release too: not part of `all`.
     if which == "footprint" {
         footprint::run(scale.map_or(60, |seconds| seconds as u64))?;
+    }
+    if which == "emergency" {
+        emergency::run(scale.unwrap_or(emergency::BOTS))?;
     }
     if which == "first-trade" {
         footprint::first_trade()?;

@@ -14,7 +14,8 @@ pub use client::{
 };
 pub use data::{Data, DataVerb, Export, ExportFormat, ExportRows, Fetch, Import, Record, Replay};
 pub use operator::{
-    Backup, Books, BooksFormat, BooksOut, BooksVerb, Check, Keys, KeysVerb, Restore, Update, Verify,
+    Backup, Books, BooksFormat, BooksOut, BooksVerb, Check, Keys, KeysVerb, Restore, ResumeEntries,
+    Update, Verify,
 };
 pub use research::{Backtest, Judged, Sampling, Study, Sweep};
 
@@ -113,6 +114,8 @@ pub enum Command {
     Tokens(Tokens),
     /// Stop all new positions now, and cancel open orders
     EmergencyStop(Stop),
+    /// Let bots open positions again, after too many restarts stopped that
+    ResumeEntries(ResumeEntries),
     /// Check the ledger and the event log, of the store or of a backup: debits equal credits, and
     /// every figure follows from them
     Verify(Verify),

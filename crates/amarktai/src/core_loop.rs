@@ -12,7 +12,7 @@ use engine::{
 use exchanges::{Delivery, DeliveryKind};
 use server::CoreRequest;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, SystemTime};
 use storage::{Batch, Store, StoreError, Ticket};
@@ -33,19 +33,19 @@ pub type Catalogue = Arc<RwLock<HashMap<(Exchange, Symbol), domain::Instrument>>
 #[derive(Debug, thiserror::Error)]
 pub enum CoreEnd {
     /// A commit failed: never retried, start-up recovers.
-    #[error("the store failed: {0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// Figures that others may read at any time.
 #[derive(Debug, Default)]
 pub struct Pulse {
-    /// Receipt of the newest input that was applied, in nanoseconds.
-    pub applied_at_ns: AtomicI64,
-    /// How late it was applied, in nanoseconds.
+    /// How late the last turn's newest input was applied, in nanoseconds.
     pub lag_ns: AtomicI64,
     /// The loop's last turn, in nanoseconds.
     pub turned_at_ns: AtomicI64,
+    /// Turns of the loop: one a second at least.
+    pub turns: AtomicU64,
 }
 
 /// What is said once its batch is durable.
@@ -105,6 +105,10 @@ pub struct CoreLoop {
     last_ticket: Option<Ticket>,
     commands: u64,
     look_at_wants: bool,
+    /// Wants for which there was no room: most are told once only.
+    unsent: Vec<Want>,
+    /// Receipt of the last input of this turn; `None`: there was none, and nothing is late.
+    received_at: Option<Timestamp>,
 }
 
 impl CoreLoop {
@@ -128,6 +132,8 @@ impl CoreLoop {
             last_ticket: None,
             commands: 0,
             look_at_wants: true,
+            unsent: Vec::new(),
+            received_at: None,
         }
     }
 
@@ -182,7 +188,7 @@ impl CoreLoop {
         let is_rare = !matches!(input.kind, InputKind::Market { .. } | InputKind::Timer);
         self.look_at_wants |= is_rare;
         self.engine.apply(&input, &mut self.outputs);
-        self.pulse.applied_at_ns.store(input.at.0, Ordering::Relaxed);
+        self.received_at = Some(input.at);
         if let Some(recording) = &mut self.queues.recording {
             recording.take(input);
         }
@@ -246,10 +252,10 @@ impl CoreLoop {
     async fn flush(&mut self) -> Result<(), CoreEnd> {
         let turned_at = now();
         self.pulse.turned_at_ns.store(turned_at.0, Ordering::Relaxed);
-        let applied_at = self.pulse.applied_at_ns.load(Ordering::Relaxed);
-        if applied_at > 0 {
-            self.pulse.lag_ns.store((turned_at.0 - applied_at).max(0), Ordering::Relaxed);
-        }
+        self.pulse.turns.fetch_add(1, Ordering::Relaxed);
+        crate::healing::faults::stall();
+        let late = self.received_at.take().map_or(0, |at| (turned_at.0 - at.0).max(0));
+        self.pulse.lag_ns.store(late, Ordering::Relaxed);
         for action in self.engine.take_live() {
             match action {
                 LiveAction::Place { .. } => self.sayings.push(Saying::Place(action)),
@@ -274,9 +280,13 @@ impl CoreLoop {
             let _ = self.queues.sayings.send((self.last_ticket.clone(), sayings)).await;
         }
         if std::mem::take(&mut self.look_at_wants) {
-            let wants = self.engine.wants();
-            if !wants.is_empty() {
-                let _ = self.queues.wants.try_send(wants);
+            let mut wants = std::mem::take(&mut self.unsent);
+            wants.extend(self.engine.wants());
+            if !wants.is_empty()
+                && let Err(mpsc::error::TrySendError::Full(wants)) =
+                    self.queues.wants.try_send(wants)
+            {
+                (self.unsent, self.look_at_wants) = (wants, true);
             }
         }
         Ok(())
@@ -311,11 +321,12 @@ impl CoreLoop {
     }
 }
 
+/// What waits to be said; a speaker that died leaves it to the next one.
+pub type Said = Arc<tokio::sync::Mutex<mpsc::Receiver<(Option<Ticket>, Vec<Saying>)>>>;
+
 /// Says what is durable, in order; ends when the engine does.
-pub async fn speak(
-    mut sayings: mpsc::Receiver<(Option<Ticket>, Vec<Saying>)>,
-    live: mpsc::UnboundedSender<LiveAction>,
-) {
+pub async fn speak(said: Said, live: mpsc::UnboundedSender<LiveAction>) {
+    let mut sayings = said.lock().await;
     while let Some((ticket, said)) = sayings.recv().await {
         if let Some(ticket) = ticket
             && ticket.wait_async().await.is_err()

@@ -56,6 +56,9 @@ pub struct Feeds {
     catalogue: Catalogue,
     status: Arc<FeedsStatus>,
     watched: Arc<Watched>,
+    wants: mpsc::Receiver<Vec<Want>>,
+    /// Wants of before the exchange's list is here: a market that a start restores is wanted once.
+    waiting: BTreeMap<(Exchange, Symbol), Want>,
     connectors: BTreeMap<Exchange, Arc<Connector>>,
     ids: HashMap<(Exchange, Symbol), InstrumentId>,
     wanted: HashSet<(Exchange, Symbol)>,
@@ -75,6 +78,7 @@ impl Feeds {
         status: Arc<FeedsStatus>,
         watched: Arc<Watched>,
         markets: &mpsc::Sender<Delivery>,
+        wants: mpsc::Receiver<Vec<Want>>,
     ) -> Result<Self, String> {
         let mut connectors = BTreeMap::new();
         let mut tasks = JoinSet::new();
@@ -108,6 +112,8 @@ impl Feeds {
             catalogue,
             status,
             watched,
+            wants,
+            waiting: BTreeMap::new(),
             connectors,
             ids,
             wanted,
@@ -116,19 +122,16 @@ impl Feeds {
         })
     }
 
-    /// Passes news on and answers wants until either side ends.
-    pub async fn run(
-        mut self,
-        mut wants: mpsc::Receiver<Vec<Want>>,
-        mut stop: tokio::sync::watch::Receiver<bool>,
-    ) {
+    /// Passes news on and answers wants until either side ends. Where it was cut off it may be
+    /// called again: what it knows is kept.
+    pub async fn run(&mut self, mut stop: tokio::sync::watch::Receiver<bool>) {
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => break,
                 _ = sweep.tick() => self.watched.sweep(),
-                some = wants.recv() => match some {
+                some = self.wants.recv() => match some {
                     Some(some) => self.answer(some).await,
                     None => break,
                 },
@@ -142,7 +145,7 @@ impl Feeds {
     }
 
     /// An exchange that errs at closing is only worth a warning.
-    async fn close(mut self) {
+    async fn close(&mut self) {
         self.tasks.abort_all();
         self.status.connectors.lock().unwrap_or_else(PoisonError::into_inner).clear();
         while self.tasks.join_next().await.is_some() {}
@@ -214,6 +217,11 @@ impl Feeds {
                 connector.subscribe(*id, instrument, None);
             }
         }
+        let (now_listed, waiting) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|(key, _)| key.0 == exchange);
+        self.waiting = waiting;
+        let now_listed: BTreeMap<_, Want> = now_listed;
+        self.answer(now_listed.into_values().collect()).await;
     }
 
     fn listed(&self, key: &(Exchange, Symbol)) -> Option<Instrument> {
@@ -225,7 +233,12 @@ impl Feeds {
         for want in wants {
             let key = (want.exchange, want.symbol);
             self.wanted.insert(key);
-            let Some(instrument) = self.listed(&key) else { continue };
+            let Some(instrument) = self.listed(&key) else {
+                if want.id.is_some() {
+                    self.waiting.insert(key, want);
+                }
+                continue;
+            };
             match want.id {
                 None => {
                     let kind = InputKind::Instrument(instrument);

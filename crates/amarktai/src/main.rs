@@ -1,6 +1,7 @@
 //! The program: reads the command line and the configuration, and calls what was asked for.
 //!
-//! Exit codes: 0 done, 1 it could not be done, 2 wrong usage or configuration.
+//! Exit codes: 0 done, 1 it could not be done, 2 wrong usage or configuration, 70 the core did not
+//! advance, 74 the store could not be written.
 
 use amarktai::cli::{Cli, Command, ConfigVerb};
 use amarktai::config::{Config, Sources, settings_json, settings_text};
@@ -68,7 +69,7 @@ fn serve(
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
-            ExitCode::FAILURE
+            ExitCode::from(error.exit_code())
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::backups::Keeper;
 use crate::config::Config;
 use crate::core_loop::now;
+use crate::healing::Tasks;
 use crate::live::{ExchangeKeyTester, Places};
 use crate::notify::Notices;
 use crate::parts::Parts;
@@ -14,7 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use storage::{ControlWrite, RateRow, ReadPool, Store};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 /// Rates are kept this often: the tax office asks for the moment's, and a minute is one.
 const RATES_EVERY: Duration = Duration::from_secs(60);
@@ -51,22 +51,11 @@ impl Kit {
     }
 
     /// Starts what goes on by itself.
-    pub(crate) fn spawn(self, tasks: &mut JoinSet<&'static str>, stop: &watch::Receiver<bool>) {
-        let (keeper, stopped) = (self.keeper, stop.clone());
-        tasks.spawn(async move {
-            keeper.run(stopped).await;
-            "backups"
-        });
-        let (notices, stopped) = (self.notices, stop.clone());
-        tasks.spawn(async move {
-            notices.run(stopped).await;
-            "notifications"
-        });
-        let (core, store, stopped) = (self.core, self.store, stop.clone());
-        tasks.spawn(async move {
-            keep_rates(core, store, stopped).await;
-            "rates"
-        });
+    pub(crate) fn spawn(self, tasks: &mut Tasks) {
+        let Self { keeper, notices, core, store, .. } = self;
+        tasks.spawn("backups", move |stop| keeper.clone().run(stop));
+        tasks.spawn("notifications", move |stop| notices.clone().run(stop));
+        tasks.spawn("rates", move |stop| keep_rates(core.clone(), store.clone(), stop));
     }
 }
 

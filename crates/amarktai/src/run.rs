@@ -4,6 +4,9 @@ use crate::config::{Config, FLAG_NAMES};
 use crate::core_loop::{Catalogue, CoreLoop, Pulse, Queues, SAYINGS_MAX, now, speak};
 use crate::emergency::Emergency;
 use crate::feeds::{Feeds, FeedsStatus};
+use crate::healing::{
+    EXIT_STORE, Healing, Leash, QueueWatch, Repairs, Tasks, Vitals, serve, store_ended,
+};
 use crate::live::Desks;
 use crate::operator::Kit;
 use crate::recording::Recording;
@@ -55,6 +58,22 @@ pub enum RunError {
     /// The engine ended by itself.
     #[error("the engine ended: {0}")]
     Engine(String),
+    /// The store cannot be written: start-up recovers, once it can.
+    #[error("the store failed: {0}")]
+    Store(String),
+    /// A task without which nothing works died too often.
+    #[error("the task {0} was given up")]
+    Task(&'static str),
+}
+
+impl RunError {
+    /// What the process ends with.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Store(_) => EXIT_STORE,
+            Self::SelfTest { .. } | Self::Engine(_) | Self::Task(_) => 1,
+        }
+    }
 }
 
 fn failed(part: &'static str, reason: impl ToString) -> RunError {
@@ -62,7 +81,7 @@ fn failed(part: &'static str, reason: impl ToString) -> RunError {
 }
 
 /// How the engine's thread ended; an error where it died without a word.
-type EngineEnd = Result<Result<(), String>, tokio::sync::oneshot::error::RecvError>;
+pub(crate) type EngineEnd = Result<Result<(), String>, tokio::sync::oneshot::error::RecvError>;
 
 /// A product that runs.
 pub struct Running {
@@ -81,7 +100,10 @@ pub struct Running {
     leave: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     engine_end: tokio::sync::oneshot::Receiver<Result<(), String>>,
-    tasks: tokio::task::JoinSet<&'static str>,
+    tasks: Tasks,
+    lost: mpsc::Receiver<&'static str>,
+    leash: Leash,
+    healing: Healing,
 }
 
 /// Starts everything.
@@ -96,6 +118,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         .map_err(|e| failed("store", format!("{}: {e}", config.data_dir.display())))?;
     let (store, loaded) = open(&path).await.map_err(|e| failed("store", e))?;
     let recording = Recording::begin(config, &loaded);
+    let mut healing = Healing::begin(config, &store, &loaded).await?;
     let engine =
         Engine::restore(engine_config(config), loaded.states).map_err(|e| failed("schema", e))?;
     let known = engine.fleet();
@@ -114,8 +137,14 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let (catalogue, pulse) = (Catalogue::default(), Arc::new(Pulse::default()));
     let (core, feeds_status) = (Core::new(requests_tx), Arc::new(FeedsStatus::default()));
 
-    let switches = switches(config);
+    let switches = healing.switches(switches(config));
     let (is_bodyguard_on, is_autopilot_on) = (switches.bodyguard, switches.autopilot);
+    healing.mind_entries(&store, &inputs_tx, switches.clone());
+    let mut queue_watch = QueueWatch::default();
+    core.watch(|requests| queue_watch.add("requests", requests));
+    queue_watch.add("inputs", &inputs_tx);
+    queue_watch.add("markets", &markets_tx);
+    queue_watch.add("answers", &sayings);
     let first = Input { at: now(), kind: InputKind::Switches(switches) };
     let _ = inputs_tx.send(first).await;
     let watched = Arc::new(Watched::new(feeds_status.clone(), catalogue.clone()));
@@ -132,22 +161,20 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let core_loop = CoreLoop::new(engine, store.clone(), queues, catalogue.clone(), pulse.clone());
     let engine_end = spawn_engine(core_loop)?;
 
-    let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(async move {
-        speak(said, live_tx).await;
-        "speaker"
-    });
+    let mut tasks = healing.tasks(stopped.clone());
+    let said = Arc::new(tokio::sync::Mutex::new(said));
+    tasks.spawn_until_told("speaker", move |_| speak(said.clone(), live_tx.clone()));
     let emergency = Arc::new(Emergency::new(&config.data_dir));
     // Before the first price.
     emergency.obey(&core).await;
     let (list, status) = (catalogue.clone(), feeds_status.clone());
     let live_inputs = inputs_tx.clone();
-    let feeds = Feeds::start(config, inputs_tx, list, status, watched.clone(), &markets_tx)
+    let feeds = Feeds::start(config, inputs_tx, list, status, watched.clone(), &markets_tx, wants)
         .map_err(|e| failed("exchanges", e))?;
-    let feeds_stop = stopped.clone();
-    tasks.spawn(async move {
-        feeds.run(wants, feeds_stop).await;
-        "feeds"
+    let feeds = Arc::new(tokio::sync::Mutex::new(feeds));
+    tasks.spawn_until_told("feeds", move |stop| {
+        let feeds = feeds.clone();
+        async move { feeds.lock().await.run(stop).await }
     });
 
     let mut state =
@@ -159,6 +186,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     // Held in memory only: whoever may read our directory is let in while we run.
     let token = server::new_token();
     state.local_token = Some(server::token_digest(&token));
+    state.entries = healing.entry_stop();
     let kit = Kit::new(config, &mut state)?;
     let autopilot = match is_autopilot_on {
         true => "on: acts on managed bots, proposes for the others",
@@ -173,13 +201,10 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         core.clone(),
         emergency.clone(),
     );
-    let live_stop = stopped.clone();
-    tasks.spawn(async move {
-        desks.run(live, live_stop).await;
-        "live orders"
-    });
+    tasks.spawn_once("live orders", |stop| desks.run(live, stop));
     let manager = Arc::new(Manager::of_process());
-    let supervisor = Supervisor {
+    let leash = healing.watch_core(&pulse, &kit.parts, &state.health, &emergency)?;
+    let supervisor = Arc::new(Supervisor {
         core: core.clone(),
         store: store.clone(),
         feeds: feeds_status,
@@ -188,20 +213,18 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         is_bodyguard_on,
         parts: kit.parts.clone(),
         manager: manager.clone(),
-    };
-    kit.spawn(&mut tasks, &stopped);
-    let supervisor_stop = stopped.clone();
-    tasks.spawn(async move {
-        supervisor.run(supervisor_stop).await;
-        "supervisor"
+        desk: tasks.desk(),
+        vitals: Vitals::new(queue_watch),
+        repairs: std::sync::Mutex::new(Repairs::new(healing.journal(), state.shed.clone())),
+        entries: healing.entries(),
     });
-    let (leave, mut server_stop) = watch::channel(false);
-    tasks.spawn(async move {
-        let shutdown = async move { crate::feeds::stopped(&mut server_stop).await };
-        if let Err(error) = server::serve(listener, state, shutdown).await {
-            tracing::error!(%error, "the server ended");
-        }
-        "server"
+    kit.spawn(&mut tasks);
+    tasks.spawn_until_told("supervisor", move |stop| supervisor.clone().run(stop));
+    let (leave, server_stop) = watch::channel(false);
+    healing.health = Some(state.health.clone());
+    let listener = listener.into_std().map_err(|e| failed("server", e))?;
+    tasks.spawn("server", move |stop| {
+        serve(listener.try_clone(), state.clone(), server_stop.clone(), stop)
     });
     let setup_code = announce(&store, &config.data_dir, address, &token).await?;
     tracing::info!(%address, "listening");
@@ -219,7 +242,10 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         leave,
         stop,
         engine_end,
+        lost: tasks.lost(),
         tasks,
+        leash,
+        healing,
     })
 }
 
@@ -229,6 +255,7 @@ impl Running {
     /// # Errors
     /// Where the engine ended by itself.
     pub async fn until_ended(mut self, signals: &mut Signals) -> Result<(), RunError> {
+        let mut store = self.store.committed();
         let ended = loop {
             tokio::select! {
                 signal = signals.come() => match signal {
@@ -236,6 +263,15 @@ impl Running {
                     Asked::EmergencyStop => self.emergency.by_signal(&self.core).await,
                 },
                 ended = &mut self.engine_end => break Some(ended),
+                // The core learns of it with its next output: an idle one would not for long.
+                () = store_ended(&mut store) => {
+                    let reason = self.store.health().failed;
+                    break Some(Ok(Err(reason.unwrap_or_else(|| "it has ended".to_owned()))));
+                }
+                Some(lost) = self.lost.recv() => {
+                    tracing::error!(task = lost, "given up: ending, to be started again");
+                    return self.conclude(None).await.and(Err(RunError::Task(lost)));
+                }
             }
         };
         self.conclude(ended).await
@@ -253,6 +289,9 @@ impl Running {
         tracing::info!("ending");
         self.manager.stopping();
         let is_signal = ended.is_none();
+        if let Some(ended) = &ended {
+            self.healing.core_ended(ended);
+        }
         let result = self.end(ended).await;
         if is_signal {
             tracing::info!("ended");
@@ -263,6 +302,8 @@ impl Running {
     /// Ends everything in order: no new requests, no new data, what is known is written.
     async fn end(self, ended: Option<EngineEnd>) -> Result<(), RunError> {
         let Self { core, store, data_dir, leave, stop, engine_end, mut tasks, .. } = self;
+        // A core that ends stands still, and that is no fault.
+        drop(self.leash);
         leave.send_replace(true);
         tokio::time::sleep(LEAVE_TIME).await;
         stop.send_replace(true);
@@ -274,15 +315,11 @@ impl Running {
             }
         };
         let engine = tokio::time::timeout(END_TIME - Duration::from_secs(1), engine).await;
-        let tasks_end = async {
-            while let Some(ended) = tasks.join_next().await {
-                if let Err(error) = ended {
-                    tracing::warn!(%error, "a task ended badly");
-                }
-            }
-        };
-        if tokio::time::timeout(Duration::from_secs(1), tasks_end).await.is_err() {
-            tasks.abort_all();
+        if tokio::time::timeout(Duration::from_secs(1), tasks.join()).await.is_err() {
+            tasks.abort();
+        }
+        if matches!(engine, Ok(Ok(Ok(())))) {
+            self.healing.ended_in_order().await;
         }
         for file in ["server.addr", "local.token"] {
             let _ = fs::remove_file(data_dir.join(file));
@@ -290,8 +327,8 @@ impl Running {
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
         match (engine, closed) {
             (Ok(Ok(Ok(()))), Ok(Ok(()))) => Ok(()),
-            (Ok(Ok(Err(reason))), _) => Err(RunError::Engine(reason)),
-            (_, Ok(Err(error))) => Err(RunError::Engine(error.to_string())),
+            (Ok(Ok(Err(reason))), _) => Err(RunError::Store(reason)),
+            (_, Ok(Err(error))) => Err(RunError::Store(error.to_string())),
             (Err(_), _) => Err(RunError::Engine("it did not end in time".to_owned())),
             _ => Err(RunError::Engine("it ended badly".to_owned())),
         }
@@ -380,6 +417,7 @@ fn switches(config: &Config) -> Switches {
         trading: flags.is_trading_enabled(),
         paper_trading: flags.is_paper_trading_enabled(),
         bodyguard: flags.is_bodyguard_enabled(),
+        restart_stop: false,
         live_trading: flags.is_live_trading_enabled(),
         training_days: flags.paper_training_days(),
         wallet_required: flags.is_wallet_funding_required(),

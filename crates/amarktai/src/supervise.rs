@@ -3,6 +3,7 @@
 use crate::core_loop::{Pulse, now};
 use crate::disk::DiskWatch;
 use crate::feeds::FeedsStatus;
+use crate::healing::{Desk, Entries, Repairs, Vitals};
 use crate::parts::Parts;
 use crate::systemd::Manager;
 use arc_swap::ArcSwap;
@@ -10,16 +11,19 @@ use engine::view::{FleetView, MarketView};
 use server::operator::DiskForecast;
 use server::{Core, FeedCheck, HealthReport, Part, Status};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-use storage::{Store, StoreHealth};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use storage::Store;
 use tokio::sync::watch;
 
-/// Health is looked at this often; a fault shows within five seconds.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// The heartbeat is every fifth look.
-const BEAT_EVERY: u32 = 5;
+/// Health is looked at this often; a fault shows within five seconds, of which a connector takes
+/// more than three to tell a silent connection from a quiet one.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A core that takes longer to answer is late, and health does not wait for it.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+/// The heartbeat is every tenth look.
+const BEAT_EVERY: u32 = 10;
 /// A core that did not turn for this long is hung.
 const HUNG_AFTER_MS: i64 = 5_000;
 /// An exchange's clock this far from ours makes times on fills doubtful.
@@ -29,7 +33,7 @@ const DISK_FREE_MIN_BYTES: u64 = 1 << 30;
 /// Below this somebody should make room while there is time.
 const DISK_DAYS_MIN: f64 = 7.0;
 /// Old events and refusals are dropped this often, in looks: about hourly.
-const RETAIN_EVERY: u32 = 1_800;
+const RETAIN_EVERY: u32 = 3_600;
 
 /// What a supervisor needs.
 pub struct Supervisor {
@@ -49,30 +53,40 @@ pub struct Supervisor {
     pub parts: Arc<Parts>,
     /// Hears that the core advances.
     pub manager: Arc<Manager>,
+    /// How the tasks stand.
+    pub(crate) desk: Arc<Desk>,
+    /// The watches over ourselves.
+    pub(crate) vitals: Vitals,
+    /// What others repaired by themselves.
+    pub(crate) repairs: Mutex<Repairs>,
+    /// Whether restarts stopped entries.
+    pub(crate) entries: Option<Arc<Entries>>,
 }
 
 impl Supervisor {
     /// Until told to stop.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+    pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut looks = 0u32;
         let disk = DiskWatch::new(self.store.health().db_bytes, self.age_days().await);
         let mut interval = tokio::time::interval(LOOK_EVERY);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
+            let due = tokio::select! {
                 () = crate::feeds::stopped(&mut stop) => return,
-                _ = interval.tick() => {}
-            }
+                due = interval.tick() => due,
+            };
+            let late = due.elapsed();
             let is_beat = looks.is_multiple_of(BEAT_EVERY);
             if is_beat {
                 tracing::info!("Paper tick start");
             }
-            let seen = self.core.query(|engine| (engine.fleet(), engine.markets())).await;
+            let ask = self.core.query(|engine| (engine.fleet(), engine.markets()));
+            let seen = tokio::time::timeout(ANSWER_MAX, ask).await;
             let (fleet, markets) = match &seen {
-                Ok((fleet, markets)) => (Some(fleet), markets.as_slice()),
-                Err(_) => (None, [].as_slice()),
+                Ok(Ok((fleet, markets))) => (Some(fleet), markets.as_slice()),
+                Ok(Err(_)) | Err(_) => (None, [].as_slice()),
             };
-            let report = self.report(fleet, markets, &disk);
+            let report = self.report(fleet, markets, &disk, late);
             if report.parts.get("engine").is_some_and(|part| part.status == Status::Healthy) {
                 self.manager.alive();
             }
@@ -101,11 +115,18 @@ impl Supervisor {
         fleet: Option<&FleetView>,
         markets: &[MarketView],
         disk: &DiskWatch,
+        late: Duration,
     ) -> HealthReport {
         let store = self.store.health();
+        let lag_ms = self.pulse.lag_ns.load(Ordering::Relaxed) / 1_000_000;
         let mut parts: BTreeMap<String, Part> = self.parts.all();
+        parts.append(&mut self.vitals.look(&self.store, &store, late, lag_ms));
+        parts.insert("tasks".to_owned(), self.desk.part());
+        parts.insert("self_healing".to_owned(), self.look_at_repairs());
+        if let Some(entries) = &self.entries {
+            parts.insert("entries".to_owned(), entries.part());
+        }
         let forecast = disk.forecast(&store);
-        parts.insert("store".to_owned(), store_part(&store));
         parts.insert("disk".to_owned(), disk_part(&forecast));
         parts.insert("engine".to_owned(), self.engine_part(fleet));
         parts.insert("clock".to_owned(), self.clock_part());
@@ -116,10 +137,17 @@ impl Supervisor {
             parts,
             feeds: markets.iter().map(feed_check).collect(),
             is_ready,
-            lag_ms: Some(self.pulse.lag_ns.load(Ordering::Relaxed) / 1_000_000),
+            lag_ms: Some(lag_ms),
             last_commit_at: store.last_commit_at,
             disk: Some(forecast),
+            looked_at: Some(Instant::now()),
         }
+    }
+
+    fn look_at_repairs(&self) -> Part {
+        let mut repairs = self.repairs.lock().unwrap_or_else(PoisonError::into_inner);
+        repairs.look(&self.feeds.connectors());
+        repairs.part()
     }
 
     fn engine_part(&self, fleet: Option<&FleetView>) -> Part {
@@ -214,24 +242,15 @@ fn part(status: Status, detail: String) -> Part {
     Part { status, detail }
 }
 
-fn store_part(store: &StoreHealth) -> Part {
-    match (&store.failed, store.last_commit_ms) {
-        (Some(reason), _) => part(Status::Unhealthy, reason.clone()),
-        (None, Some(ms)) => {
-            part(Status::Healthy, format!("last commit {ms:.1} ms, {} rows wait", store.queue))
-        }
-        (None, None) => part(Status::Healthy, "nothing committed yet".to_owned()),
-    }
-}
-
-/// What an exchange lacks: its instruments, or the last refresh of them.
+/// What an exchange lacks: its instruments, the last refresh of them, or an answer.
 fn missing(connector: &exchanges::ConnectorStatus) -> Option<String> {
     let exchange = connector.exchange;
-    match (connector.instruments, &connector.unreachable) {
-        (0, None) => Some(format!("{exchange}: no instruments yet")),
-        (0, Some(why)) => Some(format!("{exchange}: no instruments yet: {why}")),
-        (_, Some(why)) => Some(format!("{exchange}: instruments not refreshed: {why}")),
-        (_, None) => None,
+    match (connector.instruments, &connector.unreachable, &connector.unanswered) {
+        (0, None, _) => Some(format!("{exchange}: no instruments yet")),
+        (0, Some(why), _) => Some(format!("{exchange}: no instruments yet: {why}")),
+        (_, _, Some(why)) => Some(format!("{exchange}: no answer: {why}")),
+        (_, Some(why), None) => Some(format!("{exchange}: instruments not refreshed: {why}")),
+        (_, None, None) => None,
     }
 }
 

@@ -104,7 +104,8 @@ impl Shard {
             Mode::Paper => !world.switches.paper_trading || self.breaker(world).is_some(),
             Mode::Live => self.live_missing(slot, world).is_some(),
         };
-        let is_held = is_held || !world.switches.trading || !bot.record.holds.is_empty();
+        let is_stopped = !world.switches.trading || world.switches.restart_stop;
+        let is_held = is_held || is_stopped || !bot.record.holds.is_empty();
         let stop = self.stop_choice(world);
         Condition::of(bot.record.lifecycle, bot.stop_choice, stop, is_held, is_fresh)
     }

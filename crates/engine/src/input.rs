@@ -96,6 +96,9 @@ pub struct Switches {
     pub trading: bool,
     /// Off: paper bots are held with `MODE_DISABLED`.
     pub paper_trading: bool,
+    /// No entries: the process was restarted too often in a short time. A person lets them again.
+    #[serde(default)]
+    pub restart_stop: bool,
     /// Off: drawdown and loss guards do not act; health says so.
     pub bodyguard: bool,
     /// Live trading is on.
@@ -117,12 +120,16 @@ pub struct Switches {
     pub paper_exchanges: Vec<String>,
 }
 
+/// What [`Switches::restart_stop`] is called where flags are named.
+pub(crate) const RESTARTS: &str = "ENTRIES_AFTER_RESTARTS";
+
 impl Default for Switches {
     fn default() -> Self {
         let paper_exchanges = Exchange::ALL.map(|e| e.name().to_owned()).to_vec();
         Self {
             trading: true,
             paper_trading: true,
+            restart_stop: false,
             bodyguard: true,
             live_trading: false,
             training_days: 7,

@@ -257,6 +257,7 @@ impl Shard {
             _ if !switches.trading => Some("ENABLE_TRADING"),
             Mode::Paper if !switches.paper_trading => Some("ENABLE_PAPER_TRADING"),
             Mode::Live if !switches.live_trading => Some("ENABLE_LIVE_TRADING"),
+            _ if switches.restart_stop => Some(crate::input::RESTARTS),
             _ => None,
         };
         let held = market.instrument.quantity(bot.books.held(), Round::Down).unwrap_or_default();

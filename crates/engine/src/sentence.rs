@@ -25,6 +25,11 @@ pub(crate) fn of(shard: &Shard, slot: usize, world: &World<'_>) -> (&'static str
     if !world.switches.trading {
         return ("paused", "Paused: ENABLE_TRADING is off; exits stay armed.".to_owned());
     }
+    if world.switches.restart_stop {
+        let words = "Paused: the process was restarted too often; exits stay armed; a person lets \
+                     entries again with `amarktai resume-entries`.";
+        return ("paused", words.to_owned());
+    }
     active(shard, slot, world)
 }
 

@@ -394,6 +394,7 @@ impl Shard {
         let is_let = record.lifecycle == Lifecycle::Active
             && record.holds.is_empty()
             && world.switches.trading
+            && !world.switches.restart_stop
             && self.stop_choice(world).is_none();
         is_let
             && match record.mode {

@@ -105,7 +105,7 @@ impl Default for Timings {
             quick_timeout: Duration::from_secs(5),
             control_interval: Duration::from_millis(250),
             instruments_every: Duration::from_secs(3_600),
-            status_every: Duration::from_secs(4),
+            status_every: Duration::from_secs(3),
             clock_every: Duration::from_secs(60),
             rate_limit_pause: Duration::from_secs(30),
             drip_limit: Duration::from_millis(2_500),

@@ -37,6 +37,7 @@ pub(crate) async fn watch(shared: &Shared) {
         }
         match fetch(shared, &wanted).await {
             Ok(list) => {
+                shared.stats.asked(None);
                 if has_news(&wanted, list, &mut told) {
                     shared.reload.notify_one();
                 }
@@ -46,7 +47,7 @@ pub(crate) async fn watch(shared: &Shared) {
                 tokio::time::sleep(LIST_EVERY).await;
             }
             // It is asked again anyway; prices have their own judgement.
-            Err(_) => {}
+            Err(error) => shared.stats.asked(Some(error.to_string())),
         }
     }
 }

@@ -88,6 +88,7 @@ pub(crate) async fn drive<P: Protocol>(
                 why
             }
         };
+        shard.shared.stats.ended(&why);
         if shard.unlinked(why).await.is_err() {
             return;
         }
@@ -202,6 +203,7 @@ async fn turn<P: Protocol>(
             Some(fresh) = replacement.join_next() => {
                 if let Ok(Ok(fresh)) = fresh {
                     std::mem::replace(&mut socket, fresh).close().await;
+                    shard.shared.stats.ended("replaced in time");
                     shard.outgoing.clear();
                     shard.shared.stats.socket_opened();
                     shard.shared.stats.socket_closed();

@@ -52,8 +52,12 @@ pub struct ConnectorStatus {
     pub connected_since: Option<Timestamp>,
     /// Set when the exchange blocks us: nothing is sent any more.
     pub fatal: Option<String>,
+    /// Why the last connection ended; `None`: none did.
+    pub last_end: Option<String>,
     /// Why the list of instruments could not be fetched the last time; `None` once it could.
     pub unreachable: Option<String>,
+    /// Why the last look at the wanted instruments, seconds ago, had no answer; `None`: it had.
+    pub unanswered: Option<String>,
     /// Request weight used in the current window.
     pub weight_used: u32,
     /// What we allow ourselves of it.
@@ -76,6 +80,8 @@ struct Line {
 #[derive(Default)]
 struct Inner {
     unreachable: Option<String>,
+    unanswered: Option<String>,
+    last_end: Option<String>,
     counters: Counters,
     sockets: u32,
     connections: u64,
@@ -173,6 +179,16 @@ impl Stats {
         self.lock().unreachable = Some(why);
     }
 
+    /// What came of the look at the wanted instruments.
+    pub(crate) fn asked(&self, error: Option<String>) {
+        self.lock().unanswered = error;
+    }
+
+    /// A connection ended.
+    pub(crate) fn ended(&self, why: &str) {
+        self.lock().last_end = Some(why.to_owned());
+    }
+
     pub(crate) fn judged(&self, id: u32, native: &str, feed: FeedState) {
         let mut inner = self.lock();
         let line = inner.lines.entry(id).or_insert_with(|| Line {
@@ -207,7 +223,9 @@ impl Stats {
             sockets: inner.sockets,
             connected_since: inner.connected_since,
             fatal: inner.fatal.clone(),
+            last_end: inner.last_end.clone(),
             unreachable: inner.unreachable.clone(),
+            unanswered: inner.unanswered.clone(),
             weight_used: weight.0,
             weight_limit: weight.1,
             instruments: inner.instruments,

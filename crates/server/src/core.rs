@@ -112,6 +112,11 @@ impl Core {
         }
     }
 
+    /// Shows the queue to whoever watches how full it is.
+    pub fn watch(&self, look: impl FnOnce(&mpsc::Sender<CoreRequest>)) {
+        look(&self.sender);
+    }
+
     async fn send(&self, request: CoreRequest) -> Result<(), CoreError> {
         match self.sender.send_timeout(request, QUEUE_WAIT).await {
             Ok(()) => Ok(()),

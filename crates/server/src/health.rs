@@ -13,6 +13,7 @@ use domain::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -75,7 +76,12 @@ pub struct HealthReport {
     pub last_commit_at: Option<Timestamp>,
     /// When the disk will be full.
     pub disk: Option<DiskForecast>,
+    /// When it was looked at; `None`: it does not age.
+    pub looked_at: Option<Instant>,
 }
+
+/// Who looks does so every second or two; what is older than this is no news of now.
+const AGE_MAX: Duration = Duration::from_secs(5);
 
 impl Default for HealthReport {
     fn default() -> Self {
@@ -87,6 +93,7 @@ impl Default for HealthReport {
             lag_ms: None,
             last_commit_at: None,
             disk: None,
+            looked_at: None,
         }
     }
 }
@@ -97,6 +104,19 @@ impl HealthReport {
         let worst = self.parts.values().map(|p| p.status).max().unwrap_or_default();
         let is_feed_missing = self.feeds.iter().any(|f| f.state != "fresh");
         if is_feed_missing { worst.max(Status::Degraded) } else { worst }
+    }
+
+    /// As it is now: who looked may have stopped looking, and then nothing of it is known.
+    fn now(&self) -> Self {
+        let mut now = self.clone();
+        let age = self.looked_at.map(|at| at.elapsed()).filter(|age| *age > AGE_MAX);
+        if let Some(age) = age {
+            let detail = format!("nobody has looked for {} s", age.as_secs());
+            let part = Part { status: Status::Unhealthy, detail };
+            now.parts.insert("supervision".to_owned(), part);
+            now.is_ready = false;
+        }
+        now
     }
 
     fn to_json(&self, state: &AppState) -> Value {
@@ -127,7 +147,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 }
 
 fn report(state: &AppState, who: &MaybePrincipal, local: Local) -> Response {
-    let report = state.health.load();
+    let report = state.health.load().now();
     let status = report.status();
     // Degraded is 200: it works, and a load balancer must not take it out.
     let http = match status {
@@ -164,8 +184,9 @@ async fn live() -> Json<Value> {
 #[utoipa::path(get, path = "/api/health/ready", tag = "health",
     responses((status = 200, body = schema::Health)))]
 async fn ready(State(state): State<AppState>) -> Result<Json<Value>, Problem> {
-    if state.health.load().is_ready {
-        return Ok(Json(json!({ "status": state.health.load().status() })));
+    let report = state.health.load().now();
+    if report.is_ready {
+        return Ok(Json(json!({ "status": report.status() })));
     }
     let detail = "still starting, or a part that it cannot do without has failed";
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", detail))
@@ -184,4 +205,21 @@ async fn metrics(
     }
     let text = state.metrics.as_ref().map(|handle| handle.render()).unwrap_or_default();
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_that_nobody_renews_is_no_health_of_now() {
+        let fine = || HealthReport { is_ready: true, parts: BTreeMap::new(), ..Default::default() };
+        let long_ago = Instant::now().checked_sub(AGE_MAX + Duration::from_secs(1)).unwrap();
+        let table = [(None, true), (Some(Instant::now()), true), (Some(long_ago), false)];
+        for (looked_at, is_ready) in table {
+            let now = HealthReport { looked_at, ..fine() }.now();
+            assert_eq!(now.is_ready, is_ready);
+            assert_eq!(now.status() == Status::Unhealthy, !is_ready);
+        }
+    }
 }

@@ -165,6 +165,24 @@ pub trait Notifier: Send + Sync {
     fn try_all(&self) -> BoxFuture<'_, Vec<ChannelTried>>;
 }
 
+/// What came of letting entries again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct EntryStopView {
+    /// They were stopped.
+    pub was_stopped: bool,
+    /// Since when.
+    pub since: Option<Timestamp>,
+}
+
+/// Entries that too many restarts stopped.
+pub trait EntryStop: Send + Sync {
+    /// Lets entries again, once it is stored.
+    ///
+    /// # Errors
+    /// The store or the core is gone.
+    fn allow(&self, by: String) -> BoxFuture<'_, Result<EntryStopView, String>>;
+}
+
 /// When the disk will be full.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct DiskForecast {

@@ -38,7 +38,7 @@ named! {
     LiveGate,
     BacktestPlan, SweepPlan, StudyQueued, StudyState, StudyPage,
     ExchangeKey, Rotated, Backups, BackupFile, Notifications, ChannelTried,
-    BotPreview, PortfolioEquity, Autopilot, AutopilotPlan,
+    BotPreview, PortfolioEquity, Autopilot, AutopilotPlan, EntriesAllowed,
 }
 
 /// All shapes as `components.schemas`.

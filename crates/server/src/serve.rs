@@ -83,11 +83,16 @@ fn panicked(payload: Box<dyn std::any::Any + Send>) -> Response {
     Problem::internal(&reason).into_response()
 }
 
+/// When a request was received, before anything was done about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Received(pub(crate) Instant);
+
 /// Request id, security headers, one log line.
-async fn logged(request: Request, next: Next) -> Response {
+async fn logged(mut request: Request, next: Next) -> Response {
     let id = format!("{:016x}", rand::random::<u64>());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let started = Instant::now();
+    request.extensions_mut().insert(Received(started));
     let mut response = next.run(request).await;
     let status = response.status().as_u16();
     let elapsed_ms = started.elapsed().as_millis() as u64;

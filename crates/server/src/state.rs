@@ -5,7 +5,7 @@ use crate::auth::{LoginLimit, Passwords};
 use crate::core::Core;
 use crate::health::HealthReport;
 use crate::idempotency::Replies;
-use crate::operator::{Backups, KeyVault, Notifier};
+use crate::operator::{Backups, EntryStop, KeyVault, Notifier};
 use crate::realtime::Realtime;
 use crate::research::{Research, Studies};
 use arc_swap::ArcSwap;
@@ -13,6 +13,7 @@ use domain::{AccountId, Currency};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 use tokio::sync::Semaphore;
 
@@ -111,6 +112,10 @@ pub struct AppState {
     pub backups: Option<Arc<dyn Backups>>,
     /// Tells people; `None`: not here.
     pub notifier: Option<Arc<dyn Notifier>>,
+    /// Lets entries again that restarts stopped; `None`: not here.
+    pub entries: Option<Arc<dyn EntryStop>>,
+    /// Slow subscribers that were cut off.
+    pub shed: Arc<AtomicU64>,
     /// One change of a key at a time.
     pub(crate) vault_turn: Arc<tokio::sync::Mutex<()>>,
     pub(crate) passwords: Passwords,
@@ -141,6 +146,8 @@ impl AppState {
             vault: None,
             backups: None,
             notifier: None,
+            entries: None,
+            shed: Arc::default(),
             vault_turn: Arc::default(),
             passwords: Passwords::default(),
             logins: Arc::default(),

@@ -272,6 +272,8 @@ async fn live_and_die(must_close_orders: bool) {
     for life in 0..LIVES {
         let before = Before::read(&place);
         let product = Arc::new(place.start("run").await);
+        // The third restart in ten minutes begins without entries: a person looks, and goes on.
+        product.post("/api/system/entries", json!({})).await;
         verify_goes_on(&product, &place, &before, life).await;
         ask_again(&product, &told, &place).await;
         let customer = tokio::spawn(customer(Arc::clone(&product), Arc::clone(&told)));
@@ -286,6 +288,7 @@ async fn live_and_die(must_close_orders: bool) {
     let trades = column(&place, "SELECT CAST(id AS TEXT) FROM trades");
     assert!(trades.len() > 5, "the fleet traded over the kills: {}", trades.len());
     let product = place.start("run").await;
+    product.post("/api/system/entries", json!({})).await;
     listed(&product, "binance", "BTC-USDT").await;
     settle(&product, &place, must_close_orders).await;
     product.end();

@@ -13,6 +13,8 @@ mod exits;
 mod faults;
 mod flags;
 mod harness;
+mod healing;
+mod health;
 mod kill;
 mod live;
 mod market;

@@ -49,6 +49,14 @@ pub struct Check {
     pub json: bool,
 }
 
+/// `resume-entries …`
+#[derive(Clone, Debug, Args)]
+pub struct ResumeEntries {
+    /// How to ask and answer.
+    #[command(flatten)]
+    pub client: Client,
+}
+
 /// `keys …`
 #[derive(Clone, Debug, Args)]
 pub struct Keys {

@@ -104,6 +104,16 @@ pub(crate) async fn stop(api: &Api, asked: &Stop) -> Result<Answer, Failure> {
     Ok(Answer::new(state, text))
 }
 
+/// `resume-entries`
+pub(crate) async fn resume_entries(api: &Api) -> Result<Answer, Failure> {
+    let done = api.post("/api/system/entries", None).await?;
+    let text = match done["was_stopped"].as_bool() {
+        Some(true) => "bots may open positions again\n",
+        _ => "restarts had not stopped anything\n",
+    };
+    Ok(Answer::new(done, text.to_owned()))
+}
+
 fn head(state: &Value, whose: &str) -> String {
     let since = super::table::cell(&state["since"]);
     let reason = state["reason"].as_str().unwrap_or("no reason given");

@@ -67,7 +67,11 @@ impl Flags {
             autopilot: flag(NAMES[3], "Off: the autopilot does nothing.", true),
             bodyguard: flag(NAMES[4], "Off: paper says so, live refuses to run.", true),
             realtime: flag(NAMES[5], "Off: no event streams, pages poll.", true),
-            self_healing: flag(NAMES[6], "Off: faults are reported, not repaired.", true),
+            self_healing: flag(
+                NAMES[6],
+                "Off: dead tasks and a hung core are told, not restarted.",
+                true,
+            ),
             wallet_funded: flag(NAMES[8], "Live needs a funded wallet on the exchange.", true),
             api_keys_for_live: flag(NAMES[9], "Live needs a tested key.", true),
             paper_training_days: reader.flag(
@@ -115,7 +119,8 @@ impl Flags {
         self.realtime
     }
 
-    /// `ENABLE_SELF_HEALING`: off reports faults without repairing them.
+    /// `ENABLE_SELF_HEALING`: off reports dead tasks and a hung core without restarting them.
+    /// Connecting again belongs to the exchanges' protocols and goes on.
     pub const fn is_self_healing_enabled(&self) -> bool {
         self.self_healing
     }

@@ -54,7 +54,7 @@ impl Shard {
         };
         Standing {
             is_live: bot.live.is_some(),
-            trading_enabled: switches.trading,
+            trading_enabled: switches.trading && !switches.restart_stop,
             live_enabled: switches.live_trading,
             bodyguard_enabled: switches.bodyguard,
             training_days: switches.training_days,

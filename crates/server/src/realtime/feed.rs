@@ -7,6 +7,7 @@ use crate::state::AppState;
 use domain::AccountId;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use storage::{EventRow, Subscription, SubscriptionError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Interval, MissedTickBehavior};
@@ -148,7 +149,11 @@ impl Feed {
                 self.last = place;
                 event.is_for(Some(self.account())).then_some(Step::Event(event))
             }
-            Err(SubscriptionError::Lagged { .. }) => Some(Step::End(End::Slow)),
+            Err(SubscriptionError::Lagged { .. }) => {
+                self.state.shed.fetch_add(1, Ordering::Relaxed);
+                metrics::counter!("amarktai_realtime_shed_total").increment(1);
+                Some(Step::End(End::Slow))
+            }
             Err(SubscriptionError::Closed) => Some(Step::End(End::Closing)),
         }
     }

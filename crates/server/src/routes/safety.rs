@@ -5,10 +5,11 @@ use crate::core::CoreError;
 use crate::extract::{Body, BodyOr, Path, Query};
 use crate::problem::Problem;
 use crate::schema;
+use crate::serve::Received;
 use crate::state::{AppState, Pulled};
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use domain::{AccountId, Amount, BotId, Hold, Policy, RiskMode};
 use engine::view::BotView;
 use engine::{BreakerScope, Command, EmergencyRecord};
@@ -149,11 +150,15 @@ async fn pull(
     State(state): State<AppState>,
     scope: Scope,
     Query(query): Query<ReachQuery>,
+    received: Option<Extension<Received>>,
     BodyOr(body): BodyOr<PullBody>,
 ) -> Result<Json<Value>, Problem> {
     let account_id = query.target(&scope)?;
     if let Some(emergency) = &state.emergency {
         emergency.latch(account_id, true);
+    }
+    if let Some(Extension(Received(at))) = received {
+        metrics::histogram!("amarktai_emergency_latch_seconds").record(at.elapsed());
     }
     let reason = body.reason.unwrap_or_else(|| "no reason given".into());
     let reason: String = reason.chars().take(500).collect();

@@ -1,18 +1,20 @@
 //! The process itself.
 
 use crate::auth::Principal;
+use crate::operator::EntryStopView;
 use crate::problem::Problem;
 use crate::schema;
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use domain::Span;
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(system)).routes(routes!(disk))
+    OpenApiRouter::new().routes(routes!(system)).routes(routes!(disk)).routes(routes!(entries))
 }
 
 /// Version, load and health of the process.
@@ -51,4 +53,20 @@ async fn disk(State(state): State<AppState>, _who: Principal) -> Json<Value> {
         "forecast": health.disk,
         "data_dir": state.config.data_dir.display().to_string(),
     }))
+}
+
+/// Lets entries again that too many restarts in a short time stopped; for admins.
+#[utoipa::path(post, path = "/api/system/entries", tag = "system",
+    responses((status = 200, body = schema::EntriesAllowed)))]
+async fn entries(
+    State(state): State<AppState>,
+    who: Principal,
+) -> Result<Json<EntryStopView>, Problem> {
+    who.require_admin()?;
+    let Some(entries) = state.entries.as_ref() else {
+        let detail = "no server runs on this data: `amarktai run`, then again";
+        return Err(Problem::new(StatusCode::CONFLICT, "NOT_RUNNING", detail));
+    };
+    let view = entries.allow(who.actor().to_string()).await;
+    view.map(Json).map_err(|reason| Problem::internal(&reason))
 }

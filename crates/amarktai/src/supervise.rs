@@ -7,8 +7,9 @@ use crate::parts::Parts;
 use crate::systemd::Manager;
 use arc_swap::ArcSwap;
 use engine::view::{FleetView, MarketView};
+use exchanges::ConnectorStatus;
 use server::operator::DiskForecast;
-use server::{Core, FeedCheck, HealthReport, Part, Status};
+use server::{Core, FeedCheck, HealthReport, Part, RateUse, Status};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -119,6 +120,7 @@ impl Supervisor {
             lag_ms: Some(self.pulse.lag_ns.load(Ordering::Relaxed) / 1_000_000),
             last_commit_at: store.last_commit_at,
             disk: Some(forecast),
+            rates: self.feeds.connectors().iter().map(rate_use).collect(),
         }
     }
 
@@ -232,6 +234,17 @@ fn missing(connector: &exchanges::ConnectorStatus) -> Option<String> {
         (0, Some(why)) => Some(format!("{exchange}: no instruments yet: {why}")),
         (_, Some(why)) => Some(format!("{exchange}: instruments not refreshed: {why}")),
         (_, None) => None,
+    }
+}
+
+fn rate_use(connector: &ConnectorStatus) -> RateUse {
+    RateUse {
+        exchange: connector.exchange.name().to_owned(),
+        used: connector.weight_used,
+        limit: connector.weight_limit,
+        window_s: connector.window_s,
+        refused: connector.counters.http_429,
+        blocked: connector.fatal.clone(),
     }
 }
 

@@ -60,6 +60,23 @@ pub struct FeedCheck {
     pub age_ms: Option<i64>,
 }
 
+/// How much of an exchange's request limit is in use.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RateUse {
+    /// Whose limit.
+    pub exchange: String,
+    /// Weight of requests in the current window.
+    pub used: u32,
+    /// What we allow ourselves of it.
+    pub limit: u32,
+    /// How long a window is.
+    pub window_s: u32,
+    /// Answers "too many requests" since the start.
+    pub refused: u64,
+    /// Why nothing is sent any more.
+    pub blocked: Option<String>,
+}
+
 /// What the supervisor saw last; published whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HealthReport {
@@ -75,6 +92,8 @@ pub struct HealthReport {
     pub last_commit_at: Option<Timestamp>,
     /// When the disk will be full.
     pub disk: Option<DiskForecast>,
+    /// Request limits of the exchanges.
+    pub rates: Vec<RateUse>,
 }
 
 impl Default for HealthReport {
@@ -87,6 +106,7 @@ impl Default for HealthReport {
             lag_ms: None,
             last_commit_at: None,
             disk: None,
+            rates: Vec::new(),
         }
     }
 }

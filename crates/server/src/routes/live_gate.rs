@@ -1,7 +1,7 @@
 //! The live gate: each condition with its figures. No route makes a bot live while one is missing.
 
 use crate::auth::Scope;
-use crate::extract::Path;
+use crate::extract::{BodyOr, Path};
 use crate::problem::Problem;
 use crate::schema;
 use crate::state::AppState;
@@ -10,7 +10,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::BotId;
 use engine::view::LiveGate;
+use serde::Deserialize;
 use serde_json::json;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -18,9 +20,24 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(live_gate)).routes(routes!(promote)).routes(routes!(demote))
 }
 
-async fn judged(state: &AppState, scope: &Scope, id: u32) -> Result<LiveGate, Problem> {
+/// A person's word that real money is meant.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Confirm {
+    /// The bot's name, typed.
+    #[schema(max_length = 64)]
+    #[serde(default)]
+    confirmation: String,
+}
+
+async fn judged(
+    state: &AppState,
+    scope: &Scope,
+    id: u32,
+    typed: String,
+) -> Result<LiveGate, Problem> {
     let account = scope.account;
-    let gate = state.core.query(move |engine| engine.live_gate(account, BotId(id))).await?;
+    let gate = state.core.query(move |engine| engine.live_gate(account, BotId(id), &typed)).await?;
     gate.ok_or_else(|| Problem::not_found("bot"))
 }
 
@@ -32,18 +49,21 @@ async fn live_gate(
     scope: Scope,
     Path(id): Path<u32>,
 ) -> Result<Json<LiveGate>, Problem> {
-    judged(&state, &scope, id).await.map(Json)
+    judged(&state, &scope, id, String::new()).await.map(Json)
 }
 
-/// Asks for live: refused by name while a condition is missing. Live orders are not built yet.
+/// Asks for live with the bot's name typed as confirmation: refused by name while a condition is
+/// missing. Live orders are not built yet.
 #[utoipa::path(post, path = "/api/bots/{id}/promote", tag = "safety", params(("id" = u32, Path)),
+    request_body = Option<Confirm>,
     responses((status = 409, body = schema::Problem, content_type = "application/problem+json")))]
 async fn promote(
     State(state): State<AppState>,
     scope: Scope,
     Path(id): Path<u32>,
+    BodyOr(Confirm { confirmation }): BodyOr<Confirm>,
 ) -> Result<Json<LiveGate>, Problem> {
-    let gate = judged(&state, &scope, id).await?;
+    let gate = judged(&state, &scope, id, confirmation).await?;
     if gate.verdict.is_open() {
         return Err(Problem::not_built("live trading"));
     }
@@ -62,7 +82,7 @@ async fn demote(
     scope: Scope,
     Path(id): Path<u32>,
 ) -> Result<Json<LiveGate>, Problem> {
-    judged(&state, &scope, id).await?;
+    judged(&state, &scope, id, String::new()).await?;
     let detail = "the bot is on paper; only a live bot can be demoted";
     Err(Problem::new(StatusCode::CONFLICT, "WRONG_STATE", detail))
 }

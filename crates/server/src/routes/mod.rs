@@ -14,6 +14,7 @@ mod notifications;
 mod people;
 mod preview;
 mod safety;
+mod share;
 mod studies;
 mod system;
 
@@ -30,6 +31,7 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(market::routes())
         .merge(safety::routes())
         .merge(live_gate::routes())
+        .merge(share::routes())
         .merge(people::routes())
         .merge(events::routes())
         .merge(system::routes())

@@ -150,6 +150,7 @@ export const desk = [
       assert.match(title, /last 90 days$/);
       assert.equal(await page.getByTestId("tiles").locator(".value span[title]").first().getAttribute("title"), `${result.statistics.net_profit} USDT`);
       assert.match(await page.getByTestId("grade").innerText(), /bars alone/);
+      assert.match(await page.getByTestId("short").innerText(), /^Only \d+ (h|d) of the 90 days/);
       await page.getByRole("link", { name: "Back to the bot" }).click();
       await page.getByLabel("Name").waitFor();
       assert.deepEqual([await page.getByLabel("Name").inputValue(), await page.getByLabel("Fast period").inputValue()], ["probe", "4"]);
@@ -174,7 +175,12 @@ export const desk = [
       const cells = await page.getByTestId("heat").locator("tbody td").allInnerTexts();
       assert.equal(cells.length, 6);
       const expected = Array(6).fill("–");
-      for (const { place, unseen_score } of result.ranking.ranked) if (unseen_score !== null) expected[place[0] * 2 + place[1]] = unseen_score.toFixed(2);
+      // Half a day of the local exchange gives no daily score: then it is the profit.
+      const isProfit = result.ranking.ranked.every((r) => r.unseen_score === null);
+      for (const { place, unseen_score, profit } of result.ranking.ranked) {
+        const value = isProfit ? Number(profit) : unseen_score;
+        if (value !== null) expected[place[0] * 2 + place[1]] = value.toFixed(2);
+      }
       assert.deepEqual(cells, expected);
       assert.equal(await page.getByTestId("ranking").locator("tbody tr").count(), result.ranking.variants);
     },

@@ -6,7 +6,9 @@
 use crate::recording::Recording;
 use crate::watched::Watched;
 use domain::{AccountId, Actor, Exchange, Symbol, Timestamp};
-use engine::{Command, CommandError, Engine, Envelope, Input, InputKind, Output, Reply, Want};
+use engine::{
+    Command, CommandError, Engine, Envelope, Input, InputKind, LiveAction, Output, Reply, Want,
+};
 use exchanges::{Delivery, DeliveryKind};
 use server::CoreRequest;
 use std::collections::{BTreeMap, HashMap};
@@ -52,6 +54,8 @@ pub enum Saying {
     Reply(oneshot::Sender<Result<Reply, CommandError>>, Result<Reply, CommandError>),
     /// The answer to a question.
     Release(Box<dyn FnOnce() + Send>),
+    /// A real order, whose intent is stored by then.
+    Place(LiveAction),
     /// A line for the log.
     Candidate {
         /// The bot's name.
@@ -77,6 +81,9 @@ pub struct Queues {
     pub wants: mpsc::Sender<Vec<Want>>,
     /// What is said after each commit.
     pub sayings: mpsc::Sender<(Option<Ticket>, Vec<Saying>)>,
+    /// What is to be done at exchanges: cancels act first and are recorded after. Bounded by the
+    /// orders that bots may have open.
+    pub live: mpsc::UnboundedSender<LiveAction>,
 }
 
 /// The wall clock; the only place where the core's time comes from.
@@ -243,6 +250,13 @@ impl CoreLoop {
         if applied_at > 0 {
             self.pulse.lag_ns.store((turned_at.0 - applied_at).max(0), Ordering::Relaxed);
         }
+        for action in self.engine.take_live() {
+            match action {
+                LiveAction::Place { .. } => self.sayings.push(Saying::Place(action)),
+                // Whoever cancels is gone when the process is ending.
+                LiveAction::Cancel { .. } => drop(self.queues.live.send(action)),
+            }
+        }
         let states = self.engine.take_dirty();
         if !self.outputs.is_empty() || !states.is_empty() {
             let outputs = std::mem::take(&mut self.outputs);
@@ -298,7 +312,10 @@ impl CoreLoop {
 }
 
 /// Says what is durable, in order; ends when the engine does.
-pub async fn speak(mut sayings: mpsc::Receiver<(Option<Ticket>, Vec<Saying>)>) {
+pub async fn speak(
+    mut sayings: mpsc::Receiver<(Option<Ticket>, Vec<Saying>)>,
+    live: mpsc::UnboundedSender<LiveAction>,
+) {
     while let Some((ticket, said)) = sayings.recv().await {
         if let Some(ticket) = ticket
             && ticket.wait_async().await.is_err()
@@ -310,6 +327,7 @@ pub async fn speak(mut sayings: mpsc::Receiver<(Option<Ticket>, Vec<Saying>)>) {
             match saying {
                 Saying::Reply(reply, result) => drop(reply.send(result)),
                 Saying::Release(release) => release(),
+                Saying::Place(order) => drop(live.send(order)),
                 Saying::Candidate { name, exchange } => {
                     tracing::info!(bot = %name, %exchange, "Trade candidate: {name} on {exchange}");
                 }

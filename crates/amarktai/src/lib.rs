@@ -15,6 +15,7 @@ pub mod disk;
 mod emergency;
 pub mod feeds;
 pub mod fidelity;
+mod live;
 pub mod logging;
 pub mod notify;
 pub mod offline;

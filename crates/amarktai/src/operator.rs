@@ -3,6 +3,7 @@
 use crate::backups::Keeper;
 use crate::config::Config;
 use crate::core_loop::now;
+use crate::live::{ExchangeKeyTester, Places};
 use crate::notify::Notices;
 use crate::parts::Parts;
 use crate::run::RunError;
@@ -21,6 +22,7 @@ const RATES_EVERY: Duration = Duration::from_secs(60);
 /// See the module.
 pub(crate) struct Kit {
     pub(crate) parts: Arc<Parts>,
+    pub(crate) vault: Arc<dyn KeyVault>,
     keeper: Arc<Keeper>,
     notices: Arc<Notices>,
     core: Core,
@@ -39,12 +41,13 @@ impl Kit {
             Notices::new(config, store.clone(), core.clone(), state.health.clone(), parts.clone())
                 .map_err(|reason| RunError::SelfTest { part: "notifications", reason })?;
         let keeper = Keeper::new(config, store.reader(), parts.clone());
-        let vault = Vault::new(config, None);
+        let tester = ExchangeKeyTester(Places::of(config));
+        let vault = Arc::new(Vault::new(config, Some(Arc::new(tester))));
         look_at_keys(&vault, &store.reader(), &parts);
-        state.vault = Some(Arc::new(vault));
+        state.vault = Some(vault.clone());
         state.backups = Some(keeper.clone());
         state.notifier = Some(notices.clone());
-        Ok(Self { parts, keeper, notices, core, store })
+        Ok(Self { parts, vault, keeper, notices, core, store })
     }
 
     /// Starts what goes on by itself.

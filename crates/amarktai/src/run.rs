@@ -4,6 +4,7 @@ use crate::config::{Config, FLAG_NAMES};
 use crate::core_loop::{Catalogue, CoreLoop, Pulse, Queues, SAYINGS_MAX, now, speak};
 use crate::emergency::Emergency;
 use crate::feeds::{Feeds, FeedsStatus};
+use crate::live::Desks;
 use crate::operator::Kit;
 use crate::recording::Recording;
 use crate::signals::{Asked, Signals};
@@ -108,6 +109,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let (wants_tx, wants) = mpsc::channel(WANTS_MAX);
     let (sayings, said) = mpsc::channel(SAYINGS_MAX);
     let (markets_tx, markets) = mpsc::channel(MARKETS_MAX);
+    let (live_tx, live) = mpsc::unbounded_channel();
     let (stop, stopped) = watch::channel(false);
     let (catalogue, pulse) = (Catalogue::default(), Arc::new(Pulse::default()));
     let (core, feeds_status) = (Core::new(requests_tx), Arc::new(FeedsStatus::default()));
@@ -125,19 +127,21 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         recording,
         wants: wants_tx,
         sayings,
+        live: live_tx.clone(),
     };
     let core_loop = CoreLoop::new(engine, store.clone(), queues, catalogue.clone(), pulse.clone());
     let engine_end = spawn_engine(core_loop)?;
 
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(async move {
-        speak(said).await;
+        speak(said, live_tx).await;
         "speaker"
     });
     let emergency = Arc::new(Emergency::new(&config.data_dir));
     // Before the first price.
     emergency.obey(&core).await;
     let (list, status) = (catalogue.clone(), feeds_status.clone());
+    let live_inputs = inputs_tx.clone();
     let feeds = Feeds::start(config, inputs_tx, list, status, watched.clone(), &markets_tx)
         .map_err(|e| failed("exchanges", e))?;
     let feeds_stop = stopped.clone();
@@ -160,6 +164,19 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     let token = server::new_token();
     state.local_token = Some(server::token_digest(&token));
     let kit = Kit::new(config, &mut state)?;
+    let desks = Desks::new(
+        config,
+        kit.vault.clone(),
+        store.reader(),
+        live_inputs,
+        core.clone(),
+        emergency.clone(),
+    );
+    let live_stop = stopped.clone();
+    tasks.spawn(async move {
+        desks.run(live, live_stop).await;
+        "live orders"
+    });
     let manager = Arc::new(Manager::of_process());
     let supervisor = Supervisor {
         core: core.clone(),
@@ -362,8 +379,7 @@ fn switches(config: &Config) -> Switches {
         trading: flags.is_trading_enabled(),
         paper_trading: flags.is_paper_trading_enabled(),
         bodyguard: flags.is_bodyguard_enabled(),
-        // A configuration that asks for it does not come so far: live orders are not built.
-        live_trading: false,
+        live_trading: flags.is_live_trading_enabled(),
         training_days: flags.paper_training_days(),
         wallet_required: flags.is_wallet_funding_required(),
         key_required: flags.are_live_api_keys_required(),

@@ -112,6 +112,22 @@ pub enum Alert {
         /// From where on it is told.
         threshold: String,
     },
+    /// An exchange has less than our books give to live bots: entries there stop.
+    LiveMoneyMissing {
+        /// Where.
+        exchange: crate::Exchange,
+        /// Of what.
+        currency: crate::Currency,
+        /// How much.
+        missing: crate::Amount,
+    },
+    /// A real order needs a person's look.
+    LiveOrder {
+        /// Its client order id.
+        order: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A trade row was refused.
     TradeRefused(crate::IncompleteTrade),
     /// One asset is too large a share of what is open; paper is only warned.

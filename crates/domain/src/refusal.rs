@@ -97,6 +97,10 @@ refusals! {
     NotionalBelowMinimum "NOTIONAL_BELOW_MINIMUM" { notional: Amount, minimum: Amount },
     /// Above the exchange's maximum notional.
     NotionalAboveMaximum "NOTIONAL_ABOVE_MAXIMUM" { notional: Amount, maximum: Amount },
+    /// The live gate is closed for this bot, or its exchange account is not ready.
+    LiveGate "LIVE_GATE_CLOSED" { missing: String },
+    /// Position and open buys would exceed what the evidence is good for in live.
+    LiveSize "LIVE_SIZE_EXCEEDED" { would_be: Amount, maximum: Amount },
     /// The stated edge does not cover fees and spread.
     EdgeTooSmall "EDGE_TOO_SMALL" { edge_bp: f64, cost_bp: f64 },
     /// Currencies had to be added and a rate is missing or too old.

@@ -162,7 +162,7 @@ impl Engine {
 
 impl Shard {
     /// Reserves a bot's capital; without it the bot waits with a hold.
-    fn fund(
+    pub(crate) fn fund(
         &mut self,
         slot: usize,
         now: Timestamp,

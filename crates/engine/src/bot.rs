@@ -1,11 +1,12 @@
 //! A bot's state, and the one function through which its lifecycle and holds change.
 
+use crate::live::LiveBot;
 use crate::output::{BotChange, BotRecord, RefusalRecord};
 use crate::training::Training;
 use domain::{
     Actor, Amount, BotConfig, CancelReason, EventKind, ExitReason, Hold, InstrumentId, Lifecycle,
-    OrderId, OrderKind, OrderPurpose, OrderRecord, OrderStatus, Price, Quantity, RejectCode, Side,
-    Span, StopChoice, TimeInForce, Timestamp, TradeId,
+    Mode, OrderId, OrderKind, OrderPurpose, OrderRecord, OrderStatus, Price, Quantity, RejectCode,
+    Side, Span, StopChoice, TimeInForce, Timestamp, TradeId,
 };
 use ledger::BotBooks;
 use market::Slot;
@@ -107,6 +108,9 @@ pub(crate) struct Bot {
     pub(crate) refusals: u32,
     pub(crate) last_order: Option<(Side, Option<Price>, Quantity, Timestamp)>,
     pub(crate) last_decision_at: Option<Timestamp>,
+    /// Beside its books while it trades real money.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) live: Option<Box<LiveBot>>,
     #[serde(skip)]
     pub(crate) fixed: Fixed,
     #[serde(skip)]
@@ -169,6 +173,7 @@ impl Bot {
             refusals: 0,
             last_order: None,
             last_decision_at: None,
+            live: None,
             fixed: Fixed::default(),
             is_dirty: false,
             is_changed: false,
@@ -178,6 +183,11 @@ impl Bot {
 
     pub(crate) fn config(&self) -> &BotConfig {
         &self.record.config
+    }
+
+    /// What it was given: in live as much as the wallet had.
+    pub(crate) fn capital(&self) -> Amount {
+        self.live.as_ref().map_or(self.record.config.capital, |live| live.capital)
     }
 
     /// Active, and nothing holds it but a cooldown.
@@ -284,6 +294,10 @@ impl Bot {
                 (Some(EventKind::BotStopped), None)
             }
             Step::Edit => (Some(EventKind::BotUpdated), None),
+            Step::Mode(mode) if self.record.mode != mode => {
+                self.record.mode = mode;
+                (Some(EventKind::BotUpdated), None)
+            }
             _ => return None,
         };
         self.record.updated_at = at;
@@ -309,6 +323,7 @@ pub(crate) enum Step {
     Stop,
     Retire,
     Edit,
+    Mode(Mode),
 }
 
 /// How an order's row changes.

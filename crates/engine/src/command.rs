@@ -56,6 +56,15 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// Makes a paper bot trade real money, as far as the live gate lets it.
+    Promote {
+        /// Which.
+        bot: BotId,
+        /// Its name, typed by a person.
+        confirmation: String,
+    },
+    /// Takes a live bot back to paper, once it is flat.
+    Demote(BotId),
     /// Cancels an open order.
     CancelOrder(OrderId),
     /// Paper money in.
@@ -184,6 +193,8 @@ pub enum CommandError {
     PolicyInvalid { key: String, value: String, allowed: String },
     #[error("{problem}")]
     NotPossible { problem: String },
+    #[error("the live gate is closed: {}", missing.join(", "))]
+    GateClosed { missing: Vec<String> },
 }
 
 /// The cap of an exchange, `None` for names that are not ours.

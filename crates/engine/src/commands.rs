@@ -74,6 +74,8 @@ impl Engine {
             | Command::Retire(bot)
             | Command::Rearm(bot)
             | Command::Flatten(bot)
+            | Command::Promote { bot, .. }
+            | Command::Demote(bot)
             | Command::UpdateBot { bot, .. }
             | Command::Clone { bot, .. } => {
                 let (account, slot) = self.find(scope, *bot).ok_or_else(|| not_found("bot"))?;
@@ -188,7 +190,9 @@ impl Engine {
         out.push(Output::Account(shard.record.clone()));
         self.with_shard(account, now, |shard, world| {
             for slot in 0..shard.bots.len() {
-                if shard.bots[slot].record.lifecycle == Lifecycle::Retired {
+                let bot = &shard.bots[slot];
+                // A season is of paper: real money is not closed by the way.
+                if bot.record.lifecycle == Lifecycle::Retired || bot.live.is_some() {
                     continue;
                 }
                 shard.bots[slot].retire_when_flat = true;

@@ -125,6 +125,11 @@ impl Engine {
                 self.switches = switches.clone();
                 self.sort_out_exchanges(now, out);
             }
+            InputKind::Live(news) => {
+                if let Some(account) = self.account_index(news.account) {
+                    self.with_shard(account, now, |shard, world| shard.on_live(news, world, out));
+                }
+            }
             InputKind::Command(envelope) => self.on_command(envelope, now, out),
         }
     }
@@ -254,7 +259,10 @@ impl Engine {
         if now >= self.next_supervision {
             self.next_supervision = now.floor(SUPERVISION) + SUPERVISION;
             for account in 0..self.shards.len() {
-                self.with_shard(account, now, |shard, world| shard.supervise(world, out));
+                self.with_shard(account, now, |shard, world| {
+                    shard.supervise(world, out);
+                    shard.watch_live(world, out);
+                });
             }
             self.watch_fleet(now, out);
         }
@@ -304,6 +312,43 @@ impl Engine {
                 self.with_shard(account, now, |s, world| s.on_instrument(id, world, out));
             }
         }
+    }
+
+    /// What is to be done at exchanges: placed once the batch that holds it is stored, cancelled at
+    /// once.
+    pub fn take_live(&mut self) -> Vec<crate::LiveAction> {
+        let shards = self.shards.iter_mut();
+        shards.flat_map(|shard| std::mem::take(&mut shard.leaving_live)).collect()
+    }
+
+    /// The instruments of an exchange that are known here, by their ids.
+    pub fn instruments(&self, exchange: Exchange) -> Vec<(InstrumentId, domain::Instrument)> {
+        let all = self.markets.all.iter().enumerate();
+        let here = all.filter(|(_, market)| market.instrument.exchange == exchange);
+        here.map(|(id, market)| (InstrumentId(id as u32), market.instrument.clone())).collect()
+    }
+
+    /// Real orders of an account at an exchange that are not final in our books, and since when.
+    pub fn live_open(
+        &self,
+        account: domain::AccountId,
+        exchange: Exchange,
+    ) -> Vec<crate::LiveOpen> {
+        let Some(at) = self.account_index(account) else { return Vec::new() };
+        let shard = &self.shards[at];
+        let here = shard.live_bots(exchange).into_iter().map(|slot| &shard.bots[slot]);
+        let of = |bot: &crate::bot::Bot, order: &crate::bot::OpenOrder| {
+            let instrument = bot.fixed.instrument?;
+            let scale = &self.markets.get(instrument).instrument;
+            Some(crate::LiveOpen {
+                id: order.id,
+                instrument,
+                created_at: order.created_at,
+                filled: scale.quantity_amount(order.filled),
+                is_cancelled: order.cancel_sent,
+            })
+        };
+        here.flat_map(|bot| bot.open.iter().filter_map(move |order| of(bot, order))).collect()
     }
 
     /// What must be asked of the exchanges now; each want is told until it is answered.

@@ -41,8 +41,10 @@ impl Shard {
     /// The first point: its capital came.
     pub(crate) fn equity_funded(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
         let capital = self.bots[slot].config().capital;
-        self.bots[slot].funded_at = Some(world.now);
-        *self.bots[slot].training = Training::new(world.now);
+        // One that comes back from live keeps what it has shown.
+        if self.bots[slot].funded_at.replace(world.now).is_none() {
+            *self.bots[slot].training = Training::new(world.now);
+        }
         out.push(self.point(slot, self.equity(slot, world), capital, world.now));
     }
 

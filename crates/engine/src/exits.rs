@@ -5,7 +5,7 @@ use crate::output::Output;
 use crate::shard::{Due, Shard, World};
 use crate::trigger::{self, Reason, Triggers};
 use domain::{
-    Actor, Amount, CancelReason, ExitReason, Hold, InstrumentId, InstrumentStatus, OrderKind,
+    Actor, Amount, CancelReason, ExitReason, Hold, InstrumentId, InstrumentStatus, Mode, OrderKind,
     OrderPurpose, Price, Rate, Round, Side, Span, StopChoice, TimeInForce, Timestamp,
 };
 use risk::{Condition, Permission, Wish, permission};
@@ -100,8 +100,11 @@ impl Shard {
     pub(crate) fn condition(&self, slot: usize, world: &World<'_>) -> Condition {
         let bot = &self.bots[slot];
         let is_fresh = bot.fixed.instrument.is_some_and(|id| world.markets.get(id).is_valid());
-        let flags_off = !world.switches.trading || !world.switches.paper_trading;
-        let is_held = flags_off || !bot.record.holds.is_empty() || self.breaker(world).is_some();
+        let is_held = match bot.record.mode {
+            Mode::Paper => !world.switches.paper_trading || self.breaker(world).is_some(),
+            Mode::Live => self.live_missing(slot, world).is_some(),
+        };
+        let is_held = is_held || !world.switches.trading || !bot.record.holds.is_empty();
         let stop = self.stop_choice(world);
         Condition::of(bot.record.lifecycle, bot.stop_choice, stop, is_held, is_fresh)
     }
@@ -255,7 +258,10 @@ impl Shard {
         if let Some(params) = &bot.fixed.params {
             strategy::on_flat(params, &mut bot.state);
         }
-        if bot.retire_when_flat {
+        if bot.live.as_ref().is_some_and(|live| live.is_leaving) {
+            self.return_to_paper(slot, world, out);
+        }
+        if self.bots[slot].retire_when_flat {
             self.retire(slot, &Actor::Rule("new season".into()), world, out);
         }
     }

@@ -1,6 +1,7 @@
 //! From the exchange's answer to money: fills, final orders, closed trades.
 
 use crate::bot::{Bot, EXIT_RETRY, OpenOrder, Outcome};
+use crate::live::Charged;
 use crate::output::{Output, TradeOpened};
 use crate::shard::{Due, Shard, World, in_force, state_of};
 use domain::{
@@ -90,8 +91,8 @@ impl Shard {
         let (id, outcome, at) = match answer {
             SimEvent::Filled(fill, is_last) => return self.filled(fill, is_last, world, out),
             SimEvent::Accepted(id, at) => (id, OrderStatus::Open.into(), at),
-            SimEvent::Rejected(id, code, at) => (id, ended(OrderStatus::Rejected, code), at),
-            SimEvent::Expired(id, code, at) => (id, ended(OrderStatus::Expired, code), at),
+            SimEvent::Rejected(id, code, at) => (id, over(OrderStatus::Rejected, code), at),
+            SimEvent::Expired(id, code, at) => (id, over(OrderStatus::Expired, code), at),
             SimEvent::Cancelled(id, reason, at) => {
                 let status = OrderStatus::Cancelled;
                 (id, Outcome { status, code: None, cancel: Some(reason) }, at)
@@ -99,18 +100,33 @@ impl Shard {
         };
         let Some(slot) = self.slot(id.bot) else { return };
         if outcome.status.is_final() {
-            if self.finish(slot, id, outcome, at, world, out) {
-                self.refresh_position(slot, world);
-                self.go_on_leaving(slot, at, world);
-                self.arm(slot, world);
-                self.flat(slot, world, out);
-            }
-            return;
+            return self.ended(slot, id, outcome, at, world, out);
         }
         let bot = &mut self.bots[slot];
         let Some(at_) = bot.open.iter().position(|o| o.id == id) else { return };
         bot.open[at_].is_open = true;
         self.tell_order(slot, at_, outcome, at, world, out);
+    }
+
+    /// An order is over, other than by being filled whole.
+    pub(crate) fn ended(
+        &mut self,
+        slot: usize,
+        id: OrderId,
+        outcome: Outcome,
+        at: Timestamp,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        if self.finish(slot, id, outcome, at, world, out) {
+            self.refresh_position(slot, world);
+            self.go_on_leaving(slot, at, world);
+            self.arm(slot, world);
+            self.flat(slot, world, out);
+        } else if self.bots[slot].live.is_some() {
+            // A bot that was demoted returns to paper once nothing of it is out.
+            self.flat(slot, world, out);
+        }
     }
 
     pub(crate) fn tell_order(
@@ -137,14 +153,38 @@ impl Shard {
         out: &mut Vec<Output>,
     ) {
         let Some(slot) = self.slot(fill.order.bot) else { return };
-        let bot = &mut self.bots[slot];
+        let bot = &self.bots[slot];
         let Some(at) = bot.open.iter().position(|o| o.id == fill.order) else { return };
         let Some(instrument) = bot.fixed.instrument else { return };
         let scale = &world.markets.get(instrument).instrument;
-        let order = &mut bot.open[at];
-        if order.saw_gap {
+        if bot.open[at].saw_gap {
             fill.grade = domain::DataGrade::Gap;
         }
+        let side = bot.open[at].side;
+        let charged = Charged {
+            fee: fill.fee,
+            in_base: side == Side::Buy && scale.fees.in_received,
+            native: (fill.fee, scale.fee_currency(side)),
+        };
+        self.post(slot, at, &fill, charged, is_last, world, out);
+    }
+
+    /// Books an execution, simulated or real.
+    #[allow(clippy::too_many_arguments, reason = "the parts of one execution, and where it goes")]
+    pub(crate) fn post(
+        &mut self,
+        slot: usize,
+        at: usize,
+        fill: &Fill,
+        charged: Charged,
+        is_last: bool,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let bot = &mut self.bots[slot];
+        let Some(instrument) = bot.fixed.instrument else { return };
+        let scale = &world.markets.get(instrument).instrument;
+        let order = &mut bot.open[at];
         let (side, level, purpose) = (order.side, order.level, order.purpose);
         // Against us: a buy costs the upper, a sell earns the lower.
         let round = if side == Side::Buy { Round::Up } else { Round::Down };
@@ -156,17 +196,17 @@ impl Shard {
             .mid
             .and_then(|mid| mid.product(quantity, Round::Down))
             .map(|fair| if side == Side::Buy { notional - fair } else { fair - notional });
-        let fee_in_base = side == Side::Buy && scale.fees.in_received;
-        let fee_quote = if fee_in_base { Amount::ZERO } else { fill.fee };
+        let Charged { fee, in_base: fee_in_base, .. } = charged;
+        let fee_quote = if fee_in_base { Amount::ZERO } else { fee };
         order.hold = (order.hold - notional - fee_quote).or_zero();
         bot.fills += 1;
-        out.push(Output::Fill(fill_record(bot, &fill, scale, side)));
+        out.push(Output::Fill(fill_record(bot, fill, charged.native, scale, side)));
         let execution = Execution {
             order: fill.order,
             level,
             quantity,
             notional,
-            fee: fill.fee,
+            fee,
             fee_in_base,
             slippage,
             grade: fill.grade,
@@ -232,6 +272,9 @@ impl Shard {
             OrderPurpose::Entry if order.filled.is_positive() => self.bots[slot].entries += 1,
             _ => {}
         }
+        if let Some(live) = &mut self.bots[slot].live {
+            live.orders.finished(&order, world.now);
+        }
         let has_fills = order.filled.is_positive();
         if self.bots[slot].exit_wanted.is_some() && !has_fills {
             let retry = if order.side == Side::Buy { at } else { at + EXIT_RETRY };
@@ -289,7 +332,7 @@ impl Shard {
                 bot.wins += u32::from(is_win);
                 bot.losses_in_a_row = if is_win { 0 } else { bot.losses_in_a_row + 1 };
                 let policy = in_force(self.policy.as_ref(), world.policy).1;
-                let capital = bot.config().capital;
+                let capital = bot.capital();
                 let findings = bot.training.close(&trade, capital, policy);
                 out.push(Output::Transfer(transfer));
                 out.push(Output::Trade(trade));
@@ -348,11 +391,17 @@ impl Shard {
     }
 }
 
-fn ended(status: OrderStatus, code: RejectCode) -> Outcome {
+fn over(status: OrderStatus, code: RejectCode) -> Outcome {
     Outcome { status, code: Some(code), cancel: None }
 }
 
-fn fill_record(bot: &Bot, fill: &Fill, scale: &domain::Instrument, side: Side) -> FillRecord {
+fn fill_record(
+    bot: &Bot,
+    fill: &Fill,
+    (fee, fee_currency): (Amount, domain::Currency),
+    scale: &domain::Instrument,
+    side: Side,
+) -> FillRecord {
     let quantity = |q: Quantity| scale.quantity_amount(q);
     FillRecord {
         id: FillId { bot: bot.record.id, seq: bot.fills },
@@ -365,8 +414,8 @@ fn fill_record(bot: &Bot, fill: &Fill, scale: &domain::Instrument, side: Side) -
         side,
         price: scale.price_amount(fill.price),
         quantity: quantity(fill.quantity),
-        fee: fill.fee,
-        fee_currency: scale.fee_currency(side),
+        fee,
+        fee_currency,
         liquidity: fill.liquidity,
         grade: fill.grade,
         book_update_id: fill.book_update_id,

@@ -110,19 +110,23 @@ impl Shard {
         if !world.switches.bodyguard || is_stopped || drawdown_percent < maximum_percent {
             return self.check_breaker(slot, equity, world, out);
         }
-        let rearm_at = self.next_rearm(slot, world);
+        // A live bot is re-armed by a person.
+        let is_paper = self.bots[slot].live.is_none();
+        let rearm_at = is_paper.then(|| self.next_rearm(slot, world));
         let bot = &mut self.bots[slot];
-        bot.rearm_at = Some(rearm_at);
+        bot.rearm_at = rearm_at;
         out.push(Output::RiskStop(RiskStopRecord {
             account_id: bot.record.account_id,
             bot_id: bot.record.id,
             stopped: true,
             drawdown_percent,
             maximum_percent,
-            rearm_at: Some(rearm_at),
+            rearm_at,
             at: world.now,
         }));
-        self.at(rearm_at, Due::Rearm(slot as u32));
+        if let Some(at) = rearm_at {
+            self.at(at, Due::Rearm(slot as u32));
+        }
         let two = |percent: Amount| percent.to_scaled(1, Round::Down).unwrap_or_default();
         let (now, limit) = (two(drawdown_percent), two(maximum_percent));
         let reason =
@@ -163,7 +167,7 @@ impl Shard {
     pub(crate) fn capital_loss(&self, slot: usize, equity: Amount) -> Amount {
         let bot = &self.bots[slot];
         let lost = (bot.day.opening_equity - equity).or_zero();
-        let capital = bot.config().capital;
+        let capital = bot.capital();
         loss_percent(capital, capital - lost)
     }
 
@@ -260,7 +264,9 @@ impl Shard {
         let Some(opening_equity) = self.equity(slot, world) else { return };
         self.bots[slot].day = Day { start: world.now.day(), opening_equity, ..Day::default() };
         self.touch(slot);
-        if self.bots[slot].record.holds.contains(Hold::CircuitBreaker) {
+        // In live a person closes it.
+        let is_paper = self.bots[slot].live.is_none();
+        if is_paper && self.bots[slot].record.holds.contains(Hold::CircuitBreaker) {
             let reason = "a new day".to_owned();
             let actor = rule("circuit breaker");
             self.release(slot, Hold::CircuitBreaker, &actor, reason, world, out);

@@ -1,6 +1,7 @@
 //! Everything that reaches the core. What is not in an [`Input`] does not exist for it.
 
 use crate::command::Command;
+use crate::live::LiveNews;
 use domain::{
     AccountId, Actor, Amount, Bar, Currency, Exchange, Instrument, InstrumentId, MarketEvent, Span,
     Timeframe, Timestamp,
@@ -69,6 +70,8 @@ pub enum InputKind {
     },
     /// The flags, sent at start.
     Switches(Switches),
+    /// The private side of an exchange told something.
+    Live(Box<LiveNews>),
     /// Somebody orders something.
     Command(Envelope),
 }

@@ -18,7 +18,7 @@ mod fills;
 mod guard;
 mod input;
 mod instrument;
-mod live_gate;
+mod live;
 mod markets;
 mod orders;
 mod output;
@@ -37,6 +37,7 @@ mod watch;
 pub use command::{BotPatch, BreakerScope, Command, CommandError, NewBot, Reply, WalletMove, cap};
 pub use engine::{Engine, EngineConfig, Want};
 pub use input::{Envelope, Input, InputKind, Switches};
+pub use live::{LiveAction, LiveExecution, LiveGateRecord, LiveNews, LiveOpen, LiveReport, News};
 pub use output::{
     AccountRecord, BotChange, BotRecord, BreakerRecord, DecisionRecord, EmergencyRecord,
     EquityRecord, EventData, EventDraft, EventHead, FeedRecord, Output, PolicyRecord,

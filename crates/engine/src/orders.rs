@@ -4,8 +4,8 @@ use crate::bot::OpenOrder;
 use crate::output::{DecisionRecord, Output, RefusalRecord};
 use crate::shard::{Shard, World, loss_percent};
 use domain::{
-    Amount, CancelReason, ExitReason, InstrumentId, OrderId, OrderKind, OrderPurpose, OrderStatus,
-    Price, Quantity, Rate, Round, Side, Sizing, TimeInForce,
+    Amount, CancelReason, ExitReason, InstrumentId, Mode, OrderId, OrderKind, OrderPurpose,
+    OrderStatus, Price, Quantity, Rate, Round, Side, Sizing, TimeInForce,
 };
 use risk::{OrderIntent, Permission, Refused, Snapshot, Wish, permission};
 use simulator::{Leg, draw};
@@ -139,7 +139,15 @@ impl Shard {
         let bot = &self.bots[slot];
         let equity = self.equity(slot, world)?;
         let params = bot.fixed.params.as_ref()?;
-        Some(match bot.config().sizing {
+        let room = match bot.record.mode {
+            Mode::Paper => None,
+            // What the evidence is good for, less what is in the market.
+            Mode::Live => {
+                let size = self.verdict(slot, world).size()?.amount;
+                Some((size - bot.books.position_cost - bot.open_buys()).or_zero())
+            }
+        };
+        let budget = match bot.config().sizing {
             Some(Sizing::FixedQuote(amount)) => amount,
             Some(Sizing::PercentOfEquity(percent)) => {
                 equity.times(crate::shard::share(percent), Round::Down)
@@ -149,7 +157,8 @@ impl Shard {
                 let entries = i64::from(strategy::max_entries(params).max(1));
                 equity.times(limit, Round::Down).part(1, entries, Round::Down)
             }
-        })
+        };
+        Some(room.map_or(budget, |room| room.min(budget)))
     }
 
     /// Sells what is held of a level, or of everything.
@@ -214,7 +223,17 @@ impl Shard {
         while sent.front().is_some_and(|at| world.now - *at >= SECOND) {
             sent.pop_front();
         }
-        let snapshot = self.snapshot(slot, instrument, wanted.side, world);
+        let mut snapshot = self.snapshot(slot, instrument, wanted.side, world);
+        let is_live = intent.mode == Mode::Live;
+        let account = if is_live { self.live_risk(slot, world) } else { None };
+        let missing = if is_live { self.live_missing(slot, world) } else { None };
+        if is_live {
+            (snapshot.open_orders, _) = self.live_orders_on(instrument, wanted.side);
+            (_, snapshot.own_opposite) = self.live_orders_on(instrument, wanted.side.opposite());
+            snapshot.breaker = None;
+            snapshot.account = account.as_ref();
+            snapshot.live = self.live_standing(slot, &missing, world);
+        }
         match risk::check(intent, &snapshot) {
             Ok(approved) => self.submit(slot, wanted, approved, world, out),
             Err(refused) => self.refuse(slot, wanted.side, *refused, world, out),
@@ -234,9 +253,10 @@ impl Shard {
         let interest = self.interests[id.0 as usize].as_deref();
         let exchange = market.instrument.exchange as usize;
         let switches = world.switches;
-        let flag_off = match (switches.trading, switches.paper_trading) {
-            (false, _) => Some("ENABLE_TRADING"),
-            (_, false) => Some("ENABLE_PAPER_TRADING"),
+        let flag_off = match bot.record.mode {
+            _ if !switches.trading => Some("ENABLE_TRADING"),
+            Mode::Paper if !switches.paper_trading => Some("ENABLE_PAPER_TRADING"),
+            Mode::Live if !switches.live_trading => Some("ENABLE_LIVE_TRADING"),
             _ => None,
         };
         let held = market.instrument.quantity(bot.books.held(), Round::Down).unwrap_or_default();
@@ -259,7 +279,7 @@ impl Shard {
             strategy: bot.config().strategy.kind,
             risk_mode: bot.config().risk_mode,
             equity,
-            capital: bot.config().capital,
+            capital: bot.capital(),
             cash: bot.free_cash(),
             held: held - bot.open_sells(),
             position_cost: bot.books.position_cost,
@@ -271,6 +291,7 @@ impl Shard {
             entries_today: bot.day.entries,
             daily_loss_percent: equity.map(|e| loss_percent(bot.day.opening_equity, e)),
             edge_bp: bot.fixed.edge_bp,
+            live: None,
         }
     }
 
@@ -337,6 +358,10 @@ impl Shard {
         }
         self.sent[exchange].push_back(world.now);
         self.touch(slot);
+        if approved.intent().mode == Mode::Live {
+            let (permit, exchange) = (self.permit(slot, &approved, world), scale.exchange);
+            return self.place(slot, exchange, approved, permit, world, out);
+        }
         if let Some(price) = self.price_in_bar {
             self.leaving = Some((approved, price));
             return;
@@ -419,8 +444,12 @@ impl Shard {
         if ids.is_empty() {
             return;
         }
-        let exchange = world.markets.get(instrument).instrument.exchange as usize;
-        let account = self.record.id;
+        let exchange = world.markets.get(instrument).instrument.exchange;
+        self.touch(slot);
+        if self.bots[slot].live.is_some() {
+            return self.cancel_live(exchange, instrument, &ids);
+        }
+        let (account, exchange) = (self.record.id, exchange as usize);
         for id in ids {
             let leg = Leg::Cancel;
             let round_trip = draw(&world.latency[exchange], world.config.seed, account, id, leg);
@@ -429,7 +458,6 @@ impl Shard {
             interest.venue.cancel(id, reason, world.now, round_trip);
             self.due_hint = self.due_hint.min(world.now + round_trip);
         }
-        self.touch(slot);
     }
 }
 

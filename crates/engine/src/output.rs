@@ -1,6 +1,7 @@
 //! What the core says: facts to be stored in one transaction and only then told outside.
 
 use crate::command::{CommandError, Reply};
+use crate::live::LiveGateRecord;
 use domain::{
     AccountId, Actor, Alert, Amount, BotConfig, BotId, Currency, DataGrade, EventKind, Exchange,
     FeedState, FillRecord, Hold, Holds, IncompleteTrade, InstrumentId, Lifecycle, Mode, OrderId,
@@ -57,6 +58,8 @@ pub enum Output {
         /// When.
         at: Timestamp,
     },
+    /// The live gate let a bot in, or out.
+    LiveGate(Box<LiveGateRecord>),
     /// The answer to a command.
     Reply {
         /// The envelope's id.
@@ -300,6 +303,7 @@ impl Output {
             Self::EmergencyStop(e) => (e.account_id, EventKind::EmergencyStop, e.at),
             Self::RiskStop(r) => (Some(r.account_id), EventKind::RiskStop, r.at),
             Self::Breaker(b) => (b.account_id, EventKind::CircuitBreaker, b.at),
+            Self::LiveGate(g) => (Some(g.account_id), EventKind::LiveGate, g.at),
             Self::Alert { account_id, at, .. } => (Some(*account_id), EventKind::Alert, *at),
             Self::Account(_)
             | Self::Transfer(_)

@@ -360,7 +360,7 @@ impl Shard {
             return Price(i64::MIN);
         }
         let percent = self.policy(world).1.breaker_bot_percent + bot.day.forgiven_percent;
-        let lost = bot.config().capital.product(percent, Round::Down);
+        let lost = bot.capital().product(percent, Round::Down);
         let lost = lost.map(|lost| lost.part(1, 100, Round::Down));
         let floor = lost.map(|lost| bot.day.opening_equity - lost);
         let bid = floor.and_then(|floor| bid_for(bot, market, floor, Round::Up));

@@ -229,6 +229,10 @@ pub(crate) fn refusal_figures(refusal: &domain::Refusal) -> String {
             format!("edge {edge_bp:.1} bp, costs {cost_bp:.1} bp")
         }
         R::RateUnknown { currency } => format!("no rate for {currency}"),
+        R::LiveGate { missing } => format!("the live gate is closed: {missing}"),
+        R::LiveSize { would_be, maximum } => {
+            format!("{would_be} > {maximum}, for which its evidence is good")
+        }
         R::CheckFailed { check, reason } => format!("check {check}: {reason}"),
     }
 }

@@ -1,6 +1,7 @@
 //! One account: its bots, money, simulated exchange and triggers. One writer, no sharing.
 
 use crate::bot::Bot;
+use crate::live::{Desk, LiveAction};
 use crate::markets::{Clock, Market, Markets};
 use crate::output::{AccountRecord, EmergencyRecord, Output, WalletRecord};
 use crate::pass::Pass;
@@ -175,6 +176,10 @@ pub(crate) struct Shard {
     pub(crate) price_in_bar: Option<Price>,
     /// …and its order, once approved.
     pub(crate) leaving: Option<(risk::ApprovedOrder, Price)>,
+    /// The account at each exchange.
+    pub(crate) desks: [Desk; 3],
+    /// What is to be done there.
+    pub(crate) leaving_live: Vec<LiveAction>,
 }
 
 impl Shard {
@@ -204,6 +209,8 @@ impl Shard {
             answers: Vec::new(),
             price_in_bar: None,
             leaving: None,
+            desks: Default::default(),
+            leaving_live: Vec::new(),
         }
     }
 
@@ -355,12 +362,15 @@ impl Shard {
     /// Is a bot let to open positions, apart from what changes with every quote?
     pub(crate) fn may_enter(&self, slot: usize, world: &World<'_>) -> bool {
         let record = &self.bots[slot].record;
-        record.lifecycle == Lifecycle::Active
+        let is_let = record.lifecycle == Lifecycle::Active
             && record.holds.is_empty()
             && world.switches.trading
-            && world.switches.paper_trading
-            && self.stop_choice(world).is_none()
-            && self.breaker(world).is_none()
+            && self.stop_choice(world).is_none();
+        is_let
+            && match record.mode {
+                Mode::Paper => world.switches.paper_trading && self.breaker(world).is_none(),
+                Mode::Live => self.live_missing(slot, world).is_none(),
+            }
     }
 }
 

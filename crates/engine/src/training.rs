@@ -196,6 +196,14 @@ impl Training {
         is_deep.then_some(Finding::Protection(protection))
     }
 
+    /// Its books are others from now on: what they are worth is no change of what it earned.
+    pub(crate) fn rebase(&mut self) {
+        self.days.close_day();
+        (self.days.opening, self.days.last, self.peak) = (None, None, Amount::ZERO);
+        self.last_hour.clear();
+        self.lookback.clear();
+    }
+
     /// What acted once does not act again on the same trades.
     pub(crate) fn atone(&mut self, finding: &Finding) {
         match finding {
@@ -246,7 +254,7 @@ pub(crate) fn covered(bot: &Bot, market: &Market, at: Timestamp, slice: Span) ->
     else {
         return Span(0);
     };
-    let from = (at - slice).max(fresh_since).max(bot.armed_since);
+    let from = (at - slice).max(fresh_since).max(bot.armed_since).max(bot.training.began_at);
     Span((at - from).0.max(0))
 }
 

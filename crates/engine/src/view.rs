@@ -309,6 +309,8 @@ pub struct LiveGate {
     pub training_since: Timestamp,
     /// Under which policy.
     pub policy_version: u32,
+    /// Since when it trades real money, if it does.
+    pub live_since: Option<Timestamp>,
     /// When the evidence will be there, at the pace since the training began.
     pub expected: GateExpected,
 }

@@ -185,7 +185,7 @@ impl Shard {
     /// A bot is archived: what it lost today stays lost today.
     pub(crate) fn keep_loss(&mut self, slot: usize, world: &World<'_>) {
         let bot = &self.bots[slot];
-        if bot.day.start != world.now.day() || bot.needs_capital {
+        if bot.day.start != world.now.day() || bot.needs_capital || bot.live.is_some() {
             return;
         }
         let opening = bot.day.opening_equity;

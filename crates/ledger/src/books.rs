@@ -276,6 +276,21 @@ impl Ledger {
         self.transfer((books.mode, books.exchange), TransferReason::Release, postings, at)
     }
 
+    /// A bot's dust to the wallet: it cost its trade already. `None`: there is none.
+    pub fn release_dust(&mut self, books: &mut BotBooks, at: Timestamp) -> Option<Transfer> {
+        let (base, amount) = (books.symbol.base, std::mem::take(&mut books.dust));
+        if amount.is_zero() {
+            return None;
+        }
+        let wallet = self.wallets.entry((books.mode, books.exchange, base)).or_default();
+        wallet.available += amount;
+        let postings = smallvec![
+            debit(Book::Available, base, amount),
+            debit(Book::Dust(books.bot), base, -amount)
+        ];
+        Some(self.transfer((books.mode, books.exchange), TransferReason::Release, postings, at))
+    }
+
     /// An entry fill: cash becomes a lot at cost.
     pub fn buy(&mut self, books: &mut BotBooks, fill: &Execution) -> Transfer {
         let Symbol { base, quote } = books.symbol;

@@ -97,6 +97,17 @@ pub struct Snapshot<'a> {
     pub daily_loss_percent: Option<Amount>,
     /// The strategy's stated edge, in basis points, where it states one.
     pub edge_bp: Option<f64>,
+    /// What the live gate says of the bot; `None` refuses every live entry.
+    pub live: Option<LiveStanding<'a>>,
+}
+
+/// A live bot before its entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveStanding<'a> {
+    /// What is missing, in words; `None`: nothing.
+    pub missing: Option<&'a str>,
+    /// What position and open buys may come to.
+    pub size: Option<Amount>,
 }
 
 /// An order that passed every check. Only [`check`] makes one, it cannot be cloned, and it is

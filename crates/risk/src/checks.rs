@@ -4,7 +4,7 @@
 //! size, duplicate and freshness.
 
 use crate::figures::Figures;
-use crate::{OrderIntent, Snapshot};
+use crate::{LiveStanding, OrderIntent, Snapshot};
 use domain::{
     Amount, InstrumentStatus, Lifecycle, Mode, OrderKind, Price, Rate, Refusal, Round, Side,
     StrategyKind,
@@ -61,6 +61,8 @@ pub const CHECKS: &[Check] = &[
     always("min_notional", min_notional),
     always("max_notional", max_notional),
     entries("edge", edge),
+    entries("live_gate", live_gate),
+    entries("live_size", live_size),
 ];
 
 fn failed(check: &'static str, reason: &'static str) -> Refusal {
@@ -364,6 +366,31 @@ fn exposure(intent: &OrderIntent, s: &Snapshot<'_>, figures: &Figures) -> Result
     let mut with_order = account.exposure.clone();
     with_order.add(asset, exchange, order.ok_or_else(unknown)?);
     with_order.check(asset, exchange, s.policy)
+}
+
+/// Simulated orders do not ask.
+fn live_standing<'a>(
+    intent: &OrderIntent,
+    s: &'a Snapshot<'_>,
+) -> Option<Result<LiveStanding<'a>, Refusal>> {
+    let unknown = || failed("live_gate", "the gate was not asked");
+    (intent.mode == Mode::Live).then(|| s.live.ok_or_else(unknown))
+}
+
+fn live_gate(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
+    let Some(standing) = live_standing(intent, s) else { return Ok(()) };
+    match standing?.missing {
+        Some(missing) => Err(Refusal::LiveGate { missing: missing.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+fn live_size(intent: &OrderIntent, s: &Snapshot<'_>, figures: &Figures) -> Result<(), Refusal> {
+    let Some(standing) = live_standing(intent, s) else { return Ok(()) };
+    let unknown = || failed("live_size", "the size or the price is not known");
+    let maximum = standing?.size.ok_or_else(unknown)?;
+    let would_be = s.position_cost + s.open_buys + figures.notional.ok_or_else(unknown)?;
+    if would_be <= maximum { Ok(()) } else { Err(Refusal::LiveSize { would_be, maximum }) }
 }
 
 fn min_notional(intent: &OrderIntent, s: &Snapshot<'_>, figures: &Figures) -> Result<(), Refusal> {

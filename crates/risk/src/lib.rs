@@ -21,7 +21,7 @@ pub use anomaly::{
     Change, FREQUENCY_FALSE_ALARMS_PER_HOUR, HISTORY_MIN, Slippage, Verdict, frequency,
     trades_an_hour_max,
 };
-pub use approve::{ApprovedOrder, OrderIntent, Refused, Snapshot, check};
+pub use approve::{ApprovedOrder, LiveStanding, OrderIntent, Refused, Snapshot, check};
 pub use checks::{CHECKS, Check, Rule};
 pub use exposure::{ASSETS_MIN, AccountRisk, Exposure};
 pub use figures::Figures;

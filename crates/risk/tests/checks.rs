@@ -169,6 +169,7 @@ impl Situation {
             entries_today: self.entries_today,
             daily_loss_percent: self.daily_loss_percent,
             edge_bp: self.edge_bp,
+            live: None,
         };
         check(self.intent, &snapshot)
             .map(|approved| {

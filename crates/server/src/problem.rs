@@ -149,6 +149,7 @@ fn status_of(error: &CommandError) -> StatusCode {
         | CommandError::InsufficientFunds { .. }
         | CommandError::WrongState { .. }
         | CommandError::NotFlat { .. }
+        | CommandError::GateClosed { .. }
         | CommandError::EmergencyStopActive
         | CommandError::NotPossible { .. } => StatusCode::CONFLICT,
     }

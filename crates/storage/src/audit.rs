@@ -2,7 +2,9 @@
 //! events that told of it are not.
 
 use domain::{AccountId, BotId, EventKind, Timestamp};
-use engine::{BotChange, BreakerRecord, EmergencyRecord, PolicyRecord, RiskStopRecord};
+use engine::{
+    BotChange, BreakerRecord, EmergencyRecord, LiveGateRecord, PolicyRecord, RiskStopRecord,
+};
 
 /// The rule that acts on drawdown and losses.
 const BODYGUARD: &str = "bodyguard";
@@ -82,5 +84,18 @@ pub(crate) fn breaker(record: &BreakerRecord) -> Entry {
         action: EventKind::CircuitBreaker,
         actor: record.by.to_string(),
         detail: format!("{verb}: loss {loss} % of at most {maximum} %"),
+    }
+}
+
+/// With everything that was measured: the evidence is kept for ever.
+pub(crate) fn live_gate(record: &LiveGateRecord) -> Entry {
+    let config = serde_json::to_string(&record.config).unwrap_or_default();
+    Entry {
+        account_id: Some(record.account_id),
+        bot_id: Some(record.bot_id),
+        at: record.at,
+        action: EventKind::LiveGate,
+        actor: record.by.to_string(),
+        detail: format!("{}: {} of {config}", record.action, record.measured),
     }
 }

@@ -50,6 +50,7 @@ impl<'c> Rows<'c, '_> {
             Output::EmergencyStop(stop) => self.audit(audit::emergency_stop(stop)),
             Output::RiskStop(stop) => self.audit(audit::risk_stop(stop)),
             Output::Breaker(breaker) => self.audit(audit::breaker(breaker)),
+            Output::LiveGate(gate) => self.audit(audit::live_gate(gate)),
             // Told by their events or answers alone.
             Output::TradeOpened(_)
             | Output::TradeRefused(..)

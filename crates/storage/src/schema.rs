@@ -45,7 +45,14 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     )?;
     // Batches use about thirty statements; none is ever prepared twice.
     connection.set_prepared_statement_cache_capacity(64);
-    migrate(connection, found)
+    migrate(connection, found)?;
+    // Names this store's orders at exchanges: in a new store our own ids count from 1 again.
+    connection.execute(
+        "INSERT OR IGNORE INTO meta (key, value)
+         VALUES ('installation', lower(hex(randomblob(4))))",
+        [],
+    )?;
+    Ok(())
 }
 
 /// The version of the file, 0 for a new one.

@@ -92,7 +92,6 @@ fn a_wrong_configuration_ends_with_2_and_says_where_which_and_what_is_allowed() 
             &["e2e.toml:2", "exchanges.binance.rest_url", "http://example.com", "loopback"],
         ),
         ("", &[("ENABLE_TRADING", "maybe")], &["ENABLE_TRADING", "maybe", "allowed", "true"]),
-        ("", &[("ENABLE_LIVE_TRADING", "true")], &["ENABLE_LIVE_TRADING", "live gate", "false"]),
         (
             "",
             &[("PAPER_SUPPORTED_EXCHANGES", "luno,kraken")],

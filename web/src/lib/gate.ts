@@ -16,7 +16,7 @@ interface Words {
 
 export const CONDITIONS: Record<string, Words> = {
   trading_enabled: { title: "Trading is switched on", kind: "flag", todo: "Set ENABLE_TRADING=true and start again." },
-  live_trading_enabled: { title: "Live trading is switched on", kind: "flag", todo: "ENABLE_LIVE_TRADING is off; this version refuses to switch it on." },
+  live_trading_enabled: { title: "Live trading is switched on", kind: "flag", todo: "Set ENABLE_LIVE_TRADING=true and start again." },
   bodyguard_enabled: { title: "The bodyguard is on", kind: "flag", todo: "Set ENABLE_BODYGUARD=true and start again." },
   training: { title: "Days of good data", term: "good_days", todo: "Let it run; days with the feed away do not count." },
   exchange_key: { title: "A key of the exchange", todo: "Add and test one under System, Keys." },

@@ -77,6 +77,8 @@ export interface Sweep {
 }
 
 export interface Heat {
+  /** Of too few days there is no score; then it is of profit. */
+  isProfit: boolean;
   rows: string[];
   columns: string[];
   /** By row, then column: the mean of what stands there; `null`: none was run. */
@@ -86,20 +88,22 @@ export interface Heat {
 /** Values of an axis that a page can show. */
 const AXIS_MAX = 40;
 
-/** The unseen score over two axes; others are averaged away. `null`: too many values to be seen. */
+/** The unseen score, or else the profit, over two axes; others are averaged away. `null`: too many values to be seen. */
 export function heat(sweep: Sweep, down: number, across: number | null): Heat | null {
   const rows = sweep.space.axes[down]?.values ?? [];
   const columns = across === null ? [""] : (sweep.space.axes[across]?.values ?? []);
   if (rows.length === 0 || rows.length > AXIS_MAX || columns.length > AXIS_MAX) return null;
   const sums = rows.map(() => columns.map(() => ({ sum: 0, count: 0 })));
-  for (const { place, unseen_score } of sweep.ranking.ranked) {
+  const isProfit = sweep.ranking.ranked.every((r) => r.unseen_score === null);
+  for (const { place, unseen_score, profit } of sweep.ranking.ranked) {
     const cell = sums[place[down] ?? 0]?.[across === null ? 0 : (place[across] ?? 0)];
-    if (unseen_score === null || !cell) continue;
-    cell.sum += unseen_score;
+    const value = isProfit ? Number(profit) : unseen_score;
+    if (value === null || !cell) continue;
+    cell.sum += value;
     cell.count += 1;
   }
   const cells = sums.map((row) => row.map(({ sum, count }) => (count > 0 ? { score: sum / count, count } : null)));
-  return { rows, columns, cells };
+  return { isProfit, rows, columns, cells };
 }
 
 /** What the form of a new bot had when its test was begun: to go back to. */

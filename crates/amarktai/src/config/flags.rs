@@ -59,7 +59,11 @@ impl Flags {
         Self {
             trading: flag(NAMES[0], "Off: no entries, paper or live.", true),
             paper_trading: flag(NAMES[1], "Off: paper bots take no entries.", true),
-            live_trading: flag(NAMES[2], "On is refused until the live gate is built.", false),
+            live_trading: flag(
+                NAMES[2],
+                "On: bots that the live gate lets pass may trade real money.",
+                false,
+            ),
             autopilot: flag(NAMES[3], "Off: the autopilot does nothing.", true),
             bodyguard: flag(NAMES[4], "Off: paper says so, live refuses to run.", true),
             realtime: flag(NAMES[5], "Off: no event streams, pages poll.", true),
@@ -91,7 +95,7 @@ impl Flags {
         self.paper_trading
     }
 
-    /// `ENABLE_LIVE_TRADING`: refused while the live gate is not built.
+    /// `ENABLE_LIVE_TRADING`.
     pub const fn is_live_trading_enabled(&self) -> bool {
         self.live_trading
     }

@@ -102,10 +102,6 @@ impl Config {
     pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(sources.layers());
         let mut config = Self::read(&mut reader);
-        if config.flags.is_live_trading_enabled() {
-            let wrong = "is refused: the live gate is not built";
-            reader.contradiction("ENABLE_LIVE_TRADING", wrong, "false");
-        }
         let (settings, problems, warnings) = reader.finish();
         if !problems.is_empty() {
             return Err(ConfigErrors(problems));

@@ -268,9 +268,7 @@ fn every_flag_flips_in_every_spelling_and_changes_nothing_else() {
             assert!(others.into_iter().all(|(_, r)| r(&flipped) == r(&base)), "{name}={word}");
         }
         for word in ["true", "1", "yes", "on", "True", "YES"] {
-            if name != "ENABLE_LIVE_TRADING" {
-                assert!(read(&Config::load(&dotenv(&format!("{name}={word}"))).unwrap().flags));
-            }
+            assert!(read(&Config::load(&dotenv(&format!("{name}={word}"))).unwrap().flags));
         }
         for word in ["", "2", "maybe", "tru", "enabled"] {
             let start = format!("environment: {name} = {word:?} is refused");
@@ -299,15 +297,6 @@ fn training_days_and_exchanges_are_flags_with_values() {
     ] {
         refused(&environment(&[(name, bad)]), &format!("environment: {name} = "), "");
     }
-}
-
-#[test]
-fn live_trading_refuses_the_start_while_there_is_no_gate() {
-    refused(
-        &dotenv("ENABLE_LIVE_TRADING=yes"),
-        ".env:1: ENABLE_LIVE_TRADING = true is refused: the live gate is not built",
-        "false",
-    );
 }
 
 #[test]

@@ -91,6 +91,7 @@ pub(super) fn approve(
         entries_today: 0,
         daily_loss_percent: Some(Amount::ZERO),
         edge_bp: None,
+        live: None,
         reference: None,
         breaker: None,
         rate_unknown: None,

@@ -41,6 +41,9 @@ impl Engine {
             Command::Start(_) if is_stopped_all => return Err(CommandError::EmergencyStopActive),
             Command::Resume(_) if is_stopped_all => return Err(CommandError::EmergencyStopActive),
             _ if lifecycle == Lifecycle::Retired => return wrong("be changed"),
+            Command::Promote { confirmation, .. } => {
+                return self.promote(account, slot, confirmation, actor, now, out);
+            }
             _ => {}
         }
         let holds = bot.record.holds;
@@ -102,6 +105,7 @@ impl Engine {
                 let problem = "its equity is not known while the feed is stale".to_owned();
                 Err(CommandError::NotPossible { problem })
             }
+            Command::Demote(_) => shard.demote(slot, actor, "demoted by hand", world, out),
             Command::Flatten(_) => {
                 shard.want_flat(slot, ExitReason::Manual, world, out);
                 Ok(Reply::Bot(id))
@@ -144,7 +148,8 @@ impl Engine {
         let shard = &mut self.shards[account];
         let bot = &mut shard.bots[slot];
         // What was shown by another strategy, or with half the money at stake, proves nothing.
-        if rewires || is_larger(bot.config(), &config) {
+        let is_other = rewires || is_larger(bot.config(), &config);
+        if is_other {
             *bot.training = Training::new(now);
         }
         bot.record.config = config;
@@ -154,7 +159,11 @@ impl Engine {
         let change = bot.transition(Step::Edit, actor, "changed", now);
         out.extend(change.map(Output::Bot));
         shard.touch(slot);
-        if let Some(instrument) = shard.bots[slot].fixed.instrument {
+        if is_other && shard.bots[slot].live.is_some() {
+            let reason = "changed: it has to show anew what it is worth";
+            self.with_shard(account, now, |s, world| s.demote(slot, actor, reason, world, out))?;
+        }
+        if let Some(instrument) = self.shards[account].bots[slot].fixed.instrument {
             self.bind(account, slot, instrument, now);
             self.with_shard(account, now, |shard, world| shard.arm(slot, world));
         }

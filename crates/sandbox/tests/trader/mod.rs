@@ -9,7 +9,8 @@ use exchanges::live::{
 };
 use market::Book;
 use risk::{
-    AccountRisk, ApprovedOrder, EmergencyLatch, Exposure, OrderIntent, Permit, Snapshot, WireGate,
+    AccountRisk, ApprovedOrder, EmergencyLatch, Exposure, LiveStanding, OrderIntent, Permit,
+    Snapshot, WireGate,
 };
 use sandbox::{AccountSpec, Sandbox, SandboxConfig, TrueOrder};
 use std::sync::Arc;
@@ -383,6 +384,7 @@ fn approved(i: &Instrument, intent: OrderIntent, bid: Price, ask: Price) -> Appr
         entries_today: 0,
         daily_loss_percent: Some(Amount::ZERO),
         edge_bp: None,
+        live: Some(LiveStanding { missing: None, size: Some(rich) }),
         reference: Some(bid),
         breaker: None,
         rate_unknown: None,

@@ -1,6 +1,7 @@
 //! The live gate: each condition with its figures. No route makes a bot live while one is missing.
 
 use crate::auth::Scope;
+use crate::core::CoreError;
 use crate::extract::{BodyOr, Path};
 use crate::problem::Problem;
 use crate::schema;
@@ -10,6 +11,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::BotId;
 use engine::view::LiveGate;
+use engine::{Command, CommandError};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -20,24 +22,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(live_gate)).routes(routes!(promote)).routes(routes!(demote))
 }
 
-/// A person's word that real money is meant.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Confirm {
-    /// The bot's name, typed.
-    #[schema(max_length = 64)]
-    #[serde(default)]
-    confirmation: String,
-}
-
-async fn judged(
-    state: &AppState,
-    scope: &Scope,
-    id: u32,
-    typed: String,
-) -> Result<LiveGate, Problem> {
+async fn judged(state: &AppState, scope: &Scope, id: u32) -> Result<LiveGate, Problem> {
     let account = scope.account;
-    let gate = state.core.query(move |engine| engine.live_gate(account, BotId(id), &typed)).await?;
+    let gate = state.core.query(move |engine| engine.live_gate(account, BotId(id))).await?;
     gate.ok_or_else(|| Problem::not_found("bot"))
 }
 
@@ -49,40 +36,53 @@ async fn live_gate(
     scope: Scope,
     Path(id): Path<u32>,
 ) -> Result<Json<LiveGate>, Problem> {
-    judged(&state, &scope, id, String::new()).await.map(Json)
+    judged(&state, &scope, id).await.map(Json)
 }
 
-/// Asks for live with the bot's name typed as confirmation: refused by name while a condition is
-/// missing. Live orders are not built yet.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PromoteBody {
+    /// The bot's name, typed by the person who makes it trade real money.
+    #[serde(default)]
+    confirm: String,
+}
+
+/// Makes a paper bot live: refused by name while a condition is missing.
 #[utoipa::path(post, path = "/api/bots/{id}/promote", tag = "safety", params(("id" = u32, Path)),
-    request_body = Option<Confirm>,
-    responses((status = 409, body = schema::Problem, content_type = "application/problem+json")))]
+    request_body = Option<PromoteBody>, responses((status = 200, body = schema::LiveGate),
+        (status = 409, body = schema::Problem, content_type = "application/problem+json")))]
 async fn promote(
     State(state): State<AppState>,
     scope: Scope,
     Path(id): Path<u32>,
-    BodyOr(Confirm { confirmation }): BodyOr<Confirm>,
+    BodyOr(body): BodyOr<PromoteBody>,
 ) -> Result<Json<LiveGate>, Problem> {
-    let gate = judged(&state, &scope, id, confirmation).await?;
-    if gate.verdict.is_open() {
-        return Err(Problem::not_built("live trading"));
+    let command = Command::Promote { bot: BotId(id), confirmation: body.confirm };
+    let account = Some(scope.account);
+    match state.core.command(account, scope.who.actor(), command).await {
+        Ok(_) => judged(&state, &scope, id).await.map(Json),
+        Err(CoreError::Refused(refused @ CommandError::GateClosed { .. })) => {
+            let gate = judged(&state, &scope, id).await?;
+            let CommandError::GateClosed { missing } = &refused else { unreachable!("matched") };
+            let all = gate.verdict.conditions().iter();
+            let missing: Vec<_> = all.filter(|c| missing.iter().any(|m| m == c.name)).collect();
+            let problem = Problem::new(StatusCode::CONFLICT, "GATE_CLOSED", refused.to_string());
+            Err(problem.with("missing", json!(missing)))
+        }
+        Err(error) => Err(error.into()),
     }
-    let missing: Vec<_> =
-        gate.verdict.conditions().iter().filter(|c| c.is_required && !c.pass).collect();
-    let names: Vec<&str> = missing.iter().map(|c| c.name).collect();
-    let detail = format!("the live gate is closed: {}", names.join(", "));
-    Err(Problem::new(StatusCode::CONFLICT, "GATE_CLOSED", detail).with("missing", json!(missing)))
 }
 
-/// Takes a bot back to paper; a paper bot has nothing to be taken back from.
+/// Takes a live bot back: no entries from now on, and paper once it is flat.
 #[utoipa::path(post, path = "/api/bots/{id}/demote", tag = "safety", params(("id" = u32, Path)),
-    responses((status = 409, body = schema::Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = schema::LiveGate),
+        (status = 409, body = schema::Problem, content_type = "application/problem+json")))]
 async fn demote(
     State(state): State<AppState>,
     scope: Scope,
     Path(id): Path<u32>,
 ) -> Result<Json<LiveGate>, Problem> {
-    judged(&state, &scope, id, String::new()).await?;
-    let detail = "the bot is on paper; only a live bot can be demoted";
-    Err(Problem::new(StatusCode::CONFLICT, "WRONG_STATE", detail))
+    let command = Command::Demote(BotId(id));
+    state.core.command(Some(scope.account), scope.who.actor(), command).await?;
+    judged(&state, &scope, id).await.map(Json)
 }

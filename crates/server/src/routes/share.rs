@@ -100,7 +100,7 @@ async fn share(
     let records = curve_of(&state, &scope, bot_id).await?;
     let filter = TradeFilter { bot_id: Some(bot_id), ..TradeFilter::default() };
     let trades = state.read(move |reader| reader.trade_profits(Some(account), &filter)).await?;
-    let gate = state.core.query(move |engine| engine.live_gate(account, bot_id, "")).await?;
+    let gate = state.core.query(move |engine| engine.live_gate(account, bot_id)).await?;
     let gate = gate.ok_or_else(|| Problem::not_found("bot"))?;
     let since = records.first().map_or(bot.record.created_at, |record| record.at);
     let held = held(&state, &bot, since).await;

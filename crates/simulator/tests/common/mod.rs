@@ -187,6 +187,7 @@ impl Bench {
             entries_today: 0,
             daily_loss_percent: Some(Amount::ZERO),
             edge_bp: None,
+            live: None,
             reference: None,
             breaker: None,
             rate_unknown: None,

@@ -1,0 +1,172 @@
+//! Where a bot stands before the live gate: what is known of it, handed to `risk` to be judged.
+
+use super::expected::expected;
+use crate::engine::Engine;
+use crate::live::LiveGateRecord;
+use crate::output::Output;
+use crate::shard::{Shard, World};
+use crate::view::LiveGate;
+use crate::watch::breaker_record;
+use domain::{AccountId, Actor, Amount, BotId, CancelReason, Hold, Lifecycle};
+use risk::{GateVerdict, Standing, judge};
+
+impl Engine {
+    /// What the live gate says of a bot; `None`: there is no such bot in this account.
+    pub fn live_gate(&self, account: AccountId, bot: BotId) -> Option<LiveGate> {
+        let shard = &self.shards[self.account_index(account)?];
+        Some(shard.gate(shard.slot(bot)?, &self.world(), false))
+    }
+}
+
+impl Shard {
+    /// Everything that was measured of a bot; `confirmed`: by the person who asks now.
+    pub(super) fn gate(&self, slot: usize, world: &World<'_>, confirmed: bool) -> LiveGate {
+        let (bot, standing) = (&self.bots[slot], self.standing(slot, world, confirmed));
+        let (policy_version, policy) = self.policy(world);
+        let verdict = judge((self.record.id, bot.record.id), &standing, policy);
+        let (evidence, training_since) = (standing.evidence, bot.training.began_at);
+        let (variants, live_since) = (self.variants(), bot.live.as_ref().map(|live| live.since));
+        let expected = expected(&bot.training, &standing, policy, (world.now, variants));
+        LiveGate {
+            verdict,
+            evidence,
+            variants,
+            training_since,
+            policy_version,
+            live_since,
+            expected,
+        }
+    }
+
+    pub(crate) fn verdict(&self, slot: usize, world: &World<'_>) -> GateVerdict {
+        self.gate(slot, world, false).verdict
+    }
+
+    /// Every bot that the account ever made was a try.
+    fn variants(&self) -> u64 {
+        self.bots.len() as u64
+    }
+
+    fn standing(&self, slot: usize, world: &World<'_>, confirmed: bool) -> Standing {
+        let (bot, switches) = (&self.bots[slot], world.switches);
+        let instrument = bot.fixed.instrument.map(|id| &world.markets.get(id).instrument);
+        let (exchange, quote) = (bot.books.exchange, bot.books.symbol.quote);
+        let money = self.live_money(exchange, quote);
+        let (capital, wallet) = match &bot.live {
+            // What is in the market was in the wallet.
+            Some(live) => (live.capital, money.map(|m| m + bot.books.position_cost)),
+            None => {
+                let capital = bot.config().capital;
+                (money.map_or(capital, |m| m.min(capital)), money)
+            }
+        };
+        Standing {
+            is_live: bot.live.is_some(),
+            trading_enabled: switches.trading,
+            live_enabled: switches.live_trading,
+            bodyguard_enabled: switches.bodyguard,
+            training_days: switches.training_days,
+            wallet_required: switches.wallet_required,
+            wallet,
+            key_required: switches.key_required,
+            key: self.desks[exchange as usize].key,
+            evidence: bot.training.evidence(world.now, self.variants()),
+            emergency_stop: self.stop_choice(world).is_some(),
+            holds: bot.record.holds,
+            confirmed: confirmed || bot.live.is_some(),
+            capital,
+            minimum: instrument.map_or(Amount::ZERO, |i| i.min_notional),
+            live_for: bot.live.as_ref().map(|live| world.now - live.since),
+        }
+    }
+
+    /// Why a live bot may not enter now, in words; `None`: it may.
+    pub(crate) fn live_missing(&self, slot: usize, world: &World<'_>) -> Option<String> {
+        let bot = &self.bots[slot];
+        match &bot.live {
+            None => return Some("the bot is not live".to_owned()),
+            Some(live) if live.is_leaving => return Some("the bot was demoted".to_owned()),
+            Some(_) => {}
+        }
+        let verdict = self.verdict(slot, world);
+        let missing = verdict.conditions().iter().filter(|c| c.is_required && !c.pass);
+        let names: Vec<&str> = missing.map(|c| c.name).collect();
+        if !names.is_empty() {
+            return Some(names.join(", "));
+        }
+        self.desks[bot.books.exchange as usize].problem()
+    }
+
+    /// Looks after live bots: a lost condition takes entries back and is told, once.
+    pub(crate) fn watch_live(&mut self, world: &World<'_>, out: &mut Vec<Output>) {
+        let is_alive =
+            |b: &crate::bot::Bot| b.live.is_some() && b.record.lifecycle != Lifecycle::Retired;
+        let slots: Vec<usize> = (0..self.bots.len()).filter(|s| is_alive(&self.bots[*s])).collect();
+        if slots.is_empty() {
+            return;
+        }
+        for slot in &slots {
+            let is_open = self.verdict(*slot, world).is_open();
+            if self.live_missing(*slot, world).is_some() {
+                self.withdraw_entries(*slot, CancelReason::Hold, world);
+            }
+            let live = self.bots[*slot].live.as_mut();
+            let was_open = live.map(|live| std::mem::replace(&mut live.was_open, is_open));
+            if was_open != Some(is_open) {
+                let action = if is_open { "regained" } else { "lost" };
+                self.tell_gate(*slot, action, &Actor::Rule("live gate".into()), world, out);
+                self.touch(*slot);
+            }
+        }
+        self.live_breaker(&slots, world, out);
+    }
+
+    /// The account's live day against its breaker; closed by a person.
+    fn live_breaker(&mut self, slots: &[usize], world: &World<'_>, out: &mut Vec<Output>) {
+        let maximum = self.policy(world).1.breaker_account_day_percent;
+        let Some(risk) = slots.first().and_then(|slot| self.live_risk(*slot, world)) else {
+            return;
+        };
+        let is_tripped = maximum.is_positive() && risk.daily_loss_percent >= maximum;
+        if !world.switches.bodyguard || !is_tripped {
+            return;
+        }
+        let actor = Actor::Rule("circuit breaker".into());
+        let held = |slot: &usize| self.bots[*slot].record.holds.contains(Hold::CircuitBreaker);
+        if slots.iter().all(held) {
+            return;
+        }
+        let tripped = crate::watch::Tripped {
+            loss_percent: risk.daily_loss_percent,
+            maximum_percent: maximum,
+        };
+        out.push(breaker_record(Some(self.record.id), tripped, true, &actor, world.now));
+        let reason = format!("live day lost {} %, limit {maximum} %", risk.daily_loss_percent);
+        for slot in slots {
+            self.hold(*slot, Hold::CircuitBreaker, &actor, reason.clone(), world, out);
+        }
+    }
+
+    /// Keeps what the gate measured, as it was.
+    pub(super) fn tell_gate(
+        &self,
+        slot: usize,
+        action: &str,
+        by: &Actor,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let bot = &self.bots[slot];
+        let gate = self.gate(slot, world, action == "promoted");
+        out.push(Output::LiveGate(Box::new(LiveGateRecord {
+            account_id: self.record.id,
+            bot_id: bot.record.id,
+            action: action.to_owned(),
+            by: by.clone(),
+            // Plain structs with text keys: nothing in them can fail to become JSON.
+            measured: serde_json::to_value(&gate).expect("a read model becomes JSON"),
+            config: bot.config().clone(),
+            at: world.now,
+        })));
+    }
+}

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { NAME, PASSWORD } from "./first.mjs";
+import { changes } from "./outline.mjs";
 import { SHOTS, axe, page as open, until, PATIENCE_MS } from "./product.mjs";
 
 const PAGES = [
@@ -20,6 +21,10 @@ const PAGES = [
   ["alerts", "/alerts"],
   ["system", "/system"],
   ["events", "/system?tab=events"],
+  ["gate", "/bots/1?tab=gate"],
+  ["keys", "/system?tab=keys"],
+  ["notices", "/system?tab=notices"],
+  ["backups", "/system?tab=backups"],
   ["people", "/system?tab=people"],
   ["start", "/start"],
   ["stop", "/stop"],
@@ -41,6 +46,13 @@ async function signedIn(chrome, url, [width, height, colorScheme], name = NAME, 
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByTestId("link").waitFor();
   return page;
+}
+
+/** A report of each kind, where an earlier test made one. */
+async function studiesOf(product) {
+  const kinds = ["backtests", "sweeps"];
+  const found = await Promise.all(kinds.map(async (kind) => [kind, (await product.api(`/api/${kind}`)).items.find((s) => s.state === "done")]));
+  return found.filter(([, study]) => study).map(([kind, study]) => [kind, `/research/${kind}/${study.id}`]);
 }
 
 /** Nothing on the page says any more that it is being read. */
@@ -69,6 +81,8 @@ async function look(page, url, path, name, isAxe) {
   await page.screenshot({ path: `${SHOTS}/${name}.png` });
   const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   const found = isAxe ? await faults(page) : [];
+  // Structure is the width's: the themes share one reference.
+  if (name.endsWith("-light")) found.push(...(await changes(page, name)));
   if (over > 0) found.push(`runs over the edge by ${over} px`);
   return found.map((fault) => `${name}: ${fault}`);
 }
@@ -81,7 +95,8 @@ export const looks = [
       const found = [];
       // Structure is the width's, colours are the theme's: each is judged once.
       const isJudged = shape === SHAPES[0] || shape === SHAPES[3];
-      for (const [name, path] of PAGES) found.push(...(await look(page, product.url, path, `${name}-${shape[0]}-${shape[2]}`, isJudged)));
+      const studies = await studiesOf(product);
+      for (const [name, path] of [...PAGES, ...studies]) found.push(...(await look(page, product.url, path, `${name}-${shape[0]}-${shape[2]}`, isJudged)));
       assert.deepEqual(found, []);
       assert.deepEqual(page.wrongs, []);
     },

@@ -4,6 +4,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { Product, SHOTS, browser } from "./product.mjs";
 import { first } from "./first.mjs";
+import { desk, receiver } from "./desk.mjs";
 import { orders } from "./orders.mjs";
 import { links } from "./links.mjs";
 import { looks } from "./looks.mjs";
@@ -12,16 +13,17 @@ import { looks } from "./looks.mjs";
 const TEST_MAX_MS = 150_000;
 const wanted = process.argv[2];
 
-const product = await Product.start();
+const hook = await receiver();
+const product = await Product.start({ env: { AMARKTAI_NOTIFY__WEBHOOK_URL: hook.url, AMARKTAI_NOTIFY__WEBHOOK_SECRET: "of-these-tests-alone" } });
 const chrome = await browser();
 rmSync(SHOTS, { recursive: true, force: true });
 mkdirSync(SHOTS, { recursive: true });
-const world = { product, chrome };
+const world = { product, chrome, hook };
 let [passed, failed] = [0, 0];
 const started = Date.now();
 try {
-  for (const [name, test, isNeeded] of [...first, ...orders, ...looks, ...links]) {
-    if (wanted && !isNeeded && !name.includes(wanted)) continue;
+  for (const [name, test, isNeeded] of [...first, ...orders, ...desk, ...looks, ...links]) {
+    if (wanted && !isNeeded && !new RegExp(wanted).test(name)) continue;
     const began = Date.now();
     let timer;
     const late = new Promise((_, fail) => (timer = setTimeout(() => fail(new Error(`longer than ${TEST_MAX_MS} ms`)), TEST_MAX_MS)));
@@ -43,6 +45,7 @@ try {
 } finally {
   await chrome.close();
   await product.end();
+  await hook.close();
 }
 console.log(`took ${Math.round((Date.now() - started) / 1000)} s; screenshots: target/dashboard`);
 console.log(`test result: ${failed === 0 ? "ok" : "FAILED"}. ${passed} passed; ${failed} failed; 0 ignored`);

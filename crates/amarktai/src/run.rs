@@ -182,7 +182,11 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     state.metrics = Some(install_metrics()?);
     state.emergency = Some(emergency.clone());
     state.watch = Some(watched);
-    state.research = Some(Arc::new(crate::research::Studies::new(config)));
+    state.research = Some(Arc::new(crate::research::Studies::new(
+        config,
+        feeds_status.clone(),
+        catalogue.clone(),
+    )));
     // Held in memory only: whoever may read our directory is let in while we run.
     let token = server::new_token();
     state.local_token = Some(server::token_digest(&token));

@@ -8,8 +8,9 @@ use crate::parts::Parts;
 use crate::systemd::Manager;
 use arc_swap::ArcSwap;
 use engine::view::{FleetView, MarketView};
+use exchanges::ConnectorStatus;
 use server::operator::DiskForecast;
-use server::{Core, FeedCheck, HealthReport, Part, Status};
+use server::{Core, FeedCheck, HealthReport, Part, RateUse, Status};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -141,6 +142,7 @@ impl Supervisor {
             last_commit_at: store.last_commit_at,
             disk: Some(forecast),
             looked_at: Some(Instant::now()),
+            rates: self.feeds.connectors().iter().map(rate_use).collect(),
         }
     }
 
@@ -251,6 +253,17 @@ fn missing(connector: &exchanges::ConnectorStatus) -> Option<String> {
         (_, _, Some(why)) => Some(format!("{exchange}: no answer: {why}")),
         (_, Some(why), None) => Some(format!("{exchange}: instruments not refreshed: {why}")),
         (_, None, None) => None,
+    }
+}
+
+fn rate_use(connector: &ConnectorStatus) -> RateUse {
+    RateUse {
+        exchange: connector.exchange.name().to_owned(),
+        used: connector.weight_used,
+        limit: connector.weight_limit,
+        window_s: connector.window_s,
+        refused: connector.counters.http_429,
+        blocked: connector.fatal.clone(),
     }
 }
 

@@ -236,25 +236,44 @@ fn market(data: &PlanData, root: Option<&Path>) -> Result<Market, PlanError> {
         let instrument = instrument(data.exchange, data.symbol, candles.places, data.fees);
         return Ok(Market::of_candles(candles, instrument, half));
     }
-    let [file] = files.as_slice() else {
-        let problem = "a tape of bars is one file".to_owned();
-        return Err(PlanError::Plan(problem));
-    };
-    let read = tape::read_bars(file)?;
-    let found = (read.instrument.exchange, read.instrument.symbol);
-    if found != (data.exchange, data.symbol) {
-        let problem = format!("{}: is of {} on {}", file.display(), found.1, found.0);
-        return Err(PlanError::Plan(problem));
-    }
+    let read = tapes_of_bars(&files, (data.exchange, data.symbol))?;
     Ok(Market {
         gaps: bar_gaps(&read.bars, read.timeframe.span().unwrap_or_default()),
         bars: read.bars,
         instrument: with_rates(read.instrument, data.fees),
         timeframe: read.timeframe,
         half_spread_bp: half,
-        files: vec![file.display().to_string()],
+        files: files.iter().map(|file| file.display().to_string()).collect(),
         notes: read.cut.into_iter().collect(),
     })
+}
+
+/// Tapes of bars of one market as one: fetched bit by bit, they lie side by side.
+fn tapes_of_bars(files: &[PathBuf], of: (Exchange, Symbol)) -> Result<tape::BarFile, PlanError> {
+    let mut whole: Option<tape::BarFile> = None;
+    for file in files {
+        let problem = |what: String| PlanError::Plan(format!("{}: {what}", file.display()));
+        let read = tape::read_bars(file)?;
+        let found = (read.instrument.exchange, read.instrument.symbol);
+        if found != of {
+            return Err(problem(format!("is of {} on {}", found.1, found.0)));
+        }
+        let Some(whole) = &mut whole else {
+            whole = Some(read);
+            continue;
+        };
+        let scales = |f: &tape::BarFile| (f.instrument.price_scale, f.instrument.quantity_scale);
+        if (scales(&read), read.timeframe) != (scales(whole), whole.timeframe) {
+            return Err(problem("has other steps or bars than the tape before it".to_owned()));
+        }
+        whole.bars.extend(read.bars);
+        whole.cut = whole.cut.take().or(read.cut);
+    }
+    let mut whole = whole.ok_or_else(|| PlanError::Plan("no tape is named".to_owned()))?;
+    whole.bars.sort_by_key(|bar| bar.open_at);
+    // Where two overlap, both tell of the same bar.
+    whole.bars.dedup_by_key(|bar| bar.open_at);
+    Ok(whole)
 }
 
 fn refused(symbol: Symbol, gaps: &[&Gap]) -> PlanError {

@@ -3,6 +3,7 @@
 
 mod common;
 
+use backtest::import;
 use backtest::report::{Report, html};
 use backtest::run::{Job, Outcome, run};
 use backtest::sweep::{Axis, Choice, Keeper, Ranking, Score, Space, Sweep, sweep};
@@ -176,6 +177,37 @@ fn gaps_are_refused_by_name_and_accepted_when_told() {
     let report = go(&tape, &job);
     let grades: Vec<_> = report.trades.iter().map(|t| t.grade).collect();
     assert!(grades.iter().all(|g| [DataGrade::Bars, DataGrade::Gap].contains(g)), "{grades:?}");
+}
+
+#[test]
+fn tapes_fetched_bit_by_bit_are_one_tape() {
+    let (directory, whole) = file("whole.csv", &wave(300));
+    let text = wave(300);
+    let (head, rows) = text.split_once('\n').unwrap();
+    let rows: Vec<&str> = rows.lines().collect();
+    let order = import::Order {
+        exchange: Exchange::Binance,
+        symbol: "BTC/USDT".parse().unwrap(),
+        timeframe: None,
+        latest: domain::Timestamp::parse("2026-01-01T00:00:00Z").unwrap(),
+        replaces: false,
+    };
+    let place = import::Place { root: directory.path().join("tapes") };
+    let part = |name: &str, rows: &[&str]| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, format!("{head}\n{}\n", rows.join("\n"))).unwrap();
+        import::import(&[path], &order, &place).unwrap().path
+    };
+    let tapes = [part("late.csv", &rows[180..]), part("early.csv", &rows[..180])];
+    let bots = || vec![bot(StrategyKind::EmaCross, "{\"fast\":5,\"slow\":15}")];
+    let mut bitwise = plan(&tapes[0], bots());
+    bitwise.data[0].files.push(tapes[1].clone());
+    let (tape, job) = bitwise.prepare(engine_config(), None).unwrap();
+    let (expected, same_job) = plan(&whole, bots()).prepare(engine_config(), None).unwrap();
+    assert_eq!((tape.markets[0].bars.len(), tape.markets[0].gaps.len()), (300, 0));
+    assert_eq!(go(&tape, &job).trades.len(), go(&expected, &same_job).trades.len());
+    bitwise.data[0].symbol = "ETH/USDT".parse().unwrap();
+    assert!(bitwise.prepare(engine_config(), None).unwrap_err().to_string().contains("is of BTC"));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! once its batch is stored. Nothing of it is ever rebuilt from the store.
 
 mod desk;
+mod expected;
 mod gate;
 mod orders;
 mod promote;

@@ -232,6 +232,14 @@ impl Training {
         }
     }
 
+    /// Returns of days, and how many it takes until they prove that much; `None`: never at this
+    /// pace, or too few to say.
+    pub(crate) fn days_until(&self, percent: Amount, variants: u64) -> Option<f64> {
+        let moments = Moments::of_sums(self.days.count, self.days.sums)?;
+        let days = moments.returns_until(percent.to_f64() / 100.0, variants)?;
+        Some((days - moments.n).max(0.0))
+    }
+
     /// What it is worth at the live gate, picked among so many variants.
     pub(crate) fn evidence(&self, now: Timestamp, variants: u64) -> Evidence {
         let moments = Moments::of_sums(self.days.count, self.days.sums);

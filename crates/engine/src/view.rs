@@ -311,4 +311,20 @@ pub struct LiveGate {
     pub policy_version: u32,
     /// Since when it trades real money, if it does.
     pub live_since: Option<Timestamp>,
+    /// When the evidence will be there, at the pace since the training began.
+    pub expected: GateExpected,
+}
+
+/// When a bot will have shown enough if it goes on as it does; `None`: never at this pace, or there
+/// is no pace yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct GateExpected {
+    /// Enough days of good data.
+    pub training_at: Option<Timestamp>,
+    /// Enough closed trades.
+    pub trades_at: Option<Timestamp>,
+    /// Sure enough for the small size.
+    pub small_at: Option<Timestamp>,
+    /// Sure enough for all of its capital.
+    pub full_at: Option<Timestamp>,
 }

@@ -28,6 +28,11 @@ const fn window(exchange: Exchange) -> Window {
     }
 }
 
+/// The length of an exchange's window.
+pub(crate) const fn window_s(exchange: Exchange) -> u32 {
+    window(exchange).span.as_secs() as u32
+}
+
 /// Weight of requests in the current window, and the exchange's order to wait.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -89,9 +94,10 @@ impl Budget {
         self.blocked_until = Some(self.blocked_until.map_or(until, |u| u.max(until)));
     }
 
-    /// Used and permitted.
-    pub(crate) const fn usage(&self) -> (u32, u32) {
-        (self.used, self.window.limit)
+    /// Used and permitted; of a window that is over, nothing.
+    pub(crate) fn usage(&self, now: Timestamp) -> (u32, u32) {
+        let is_over = now - self.started_at >= self.span();
+        (if is_over { 0 } else { self.used }, self.window.limit)
     }
 }
 
@@ -163,7 +169,8 @@ mod tests {
         assert_eq!(budget.take(4_000, late, mono), Ok(()));
         assert_eq!(budget.take(900, late, mono), Err(Duration::from_secs(1)));
         assert_eq!(budget.take(900, Timestamp(101 * MINUTE), mono), Ok(()));
-        assert_eq!(budget.usage().0, 900);
+        assert_eq!(budget.usage(Timestamp(101 * MINUTE)).0, 900);
+        assert_eq!(budget.usage(Timestamp(102 * MINUTE)).0, 0, "its window is over");
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Rest {
 
     /// Weight used and permitted in this window.
     pub(crate) fn usage(&self) -> (u32, u32) {
-        self.budget().usage()
+        self.budget().usage(now())
     }
 
     /// GET, without credentials.

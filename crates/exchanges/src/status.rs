@@ -62,6 +62,8 @@ pub struct ConnectorStatus {
     pub weight_used: u32,
     /// What we allow ourselves of it.
     pub weight_limit: u32,
+    /// How long that window is.
+    pub window_s: u32,
     /// Instruments in the last list.
     pub instruments: usize,
     /// By the exchange's name.
@@ -228,6 +230,7 @@ impl Stats {
             unanswered: inner.unanswered.clone(),
             weight_used: weight.0,
             weight_limit: weight.1,
+            window_s: crate::pace::window_s(self.exchange),
             instruments: inner.instruments,
             subscriptions: inner
                 .lines

@@ -15,20 +15,20 @@ pub(crate) const STRIDE: Span = Span::from_secs(300);
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Point {
     /// The latest record in it.
-    at: Timestamp,
+    pub(crate) at: Timestamp,
     /// `None`: of one of them it is not known.
-    equity: Option<Amount>,
+    pub(crate) equity: Option<Amount>,
     /// Capital given minus returned since the point before.
-    flow: Amount,
+    pub(crate) flow: Amount,
     /// Below the highest value of a unit so far.
-    drawdown_percent: Option<f64>,
+    pub(crate) drawdown_percent: Option<f64>,
 }
 
 /// The points of one currency.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Curve {
-    currency: Currency,
-    points: Vec<Point>,
+    pub(crate) currency: Currency,
+    pub(crate) points: Vec<Point>,
 }
 
 /// Records of many bots, in any order, as one curve a currency.
@@ -52,6 +52,16 @@ pub(crate) fn falls(records: &[EquityRecord]) -> Vec<Option<f64>> {
     let mut sum = Sum::default();
     let fall = |record| sum.step(&[record]).and_then(|point| point.drawdown_percent);
     records.iter().map(fall).collect()
+}
+
+/// What a unit of one bot gained since its first record, in percent, oldest first.
+pub(crate) fn units(records: &[EquityRecord]) -> Vec<(Timestamp, f64)> {
+    let mut sum = Sum::default();
+    let mut gain = |record: &EquityRecord| {
+        let is_known = sum.step(&[record])?.equity.is_some();
+        is_known.then_some((record.at, (sum.unit - 1.0) * 100.0))
+    };
+    records.iter().filter_map(&mut gain).collect()
 }
 
 /// The state along one curve.
@@ -149,6 +159,8 @@ mod tests {
         assert_eq!(falls, [Some(0.0), Some(20.0), Some(20.0), Some(20.0)]);
         let one = [record(1, 0, Some(100), 100), record(1, 5, Some(75), 0), record(1, 6, None, 0)];
         assert_eq!(super::falls(&one), [Some(0.0), Some(25.0), None]);
+        let gains: Vec<f64> = super::units(&one).into_iter().map(|(_, gain)| gain).collect();
+        assert_eq!(gains, [0.0, -25.0]);
     }
 
     #[test]

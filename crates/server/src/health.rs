@@ -61,6 +61,23 @@ pub struct FeedCheck {
     pub age_ms: Option<i64>,
 }
 
+/// How much of an exchange's request limit is in use.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RateUse {
+    /// Whose limit.
+    pub exchange: String,
+    /// Weight of requests in the current window.
+    pub used: u32,
+    /// What we allow ourselves of it.
+    pub limit: u32,
+    /// How long a window is.
+    pub window_s: u32,
+    /// Answers "too many requests" since the start.
+    pub refused: u64,
+    /// Why nothing is sent any more.
+    pub blocked: Option<String>,
+}
+
 /// What the supervisor saw last; published whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HealthReport {
@@ -78,6 +95,8 @@ pub struct HealthReport {
     pub disk: Option<DiskForecast>,
     /// When it was looked at; `None`: it does not age.
     pub looked_at: Option<Instant>,
+    /// Request limits of the exchanges.
+    pub rates: Vec<RateUse>,
 }
 
 /// Who looks does so every second or two; what is older than this is no news of now.
@@ -94,6 +113,7 @@ impl Default for HealthReport {
             last_commit_at: None,
             disk: None,
             looked_at: None,
+            rates: Vec::new(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod auth;
 pub mod core;
 pub mod csv;
 mod curve;
+mod effects;
 mod extract;
 mod health;
 mod idempotency;
@@ -26,6 +27,7 @@ mod research;
 mod routes;
 pub mod schema;
 mod serve;
+mod share;
 mod state;
 mod strict;
 mod watch;
@@ -35,10 +37,11 @@ pub use auth::{
     secret::{digest as token_digest, token as new_token},
 };
 pub use core::{Core, CoreError, CoreRequest, Question, Release};
-pub use health::{FeedCheck, HealthReport, NOT_BUILT, Part, Status};
+pub use health::{FeedCheck, HealthReport, NOT_BUILT, Part, RateUse, Status};
 pub use openapi::document;
 pub use problem::Problem;
 pub use research::{Course, Finding, Research, StudyKind, StudyRecord};
 pub use serve::{router, serve};
+pub use share::verify_share;
 pub use state::{AppState, Emergency, Pulled, ServerConfig};
 pub use watch::{Watch, WatchError};

@@ -73,7 +73,7 @@ impl Course {
 /// A finished study.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Finding {
-    /// `{data, trades, statistics, equity}`, or `{data, ranking}` of a sweep.
+    /// `{data, trades, statistics, equity}`, or `{data, ranking, space}` of a sweep.
     pub result: Value,
     /// A page that needs nothing but itself.
     pub page: String,
@@ -88,6 +88,9 @@ pub struct StudyRecord {
     pub account: AccountId,
     /// What.
     pub kind: StudyKind,
+    /// What was asked for, in words.
+    #[serde(default)]
+    pub title: String,
     /// `queued`, `running`, `done`, `failed` or `cancelled`.
     pub state: String,
     /// Why it failed.
@@ -168,6 +171,7 @@ struct Study {
     id: String,
     account: AccountId,
     kind: StudyKind,
+    title: String,
     asked_at: Timestamp,
     state: State,
     course: Arc<Course>,
@@ -183,6 +187,7 @@ impl Study {
             id: self.id.clone(),
             account: self.account,
             kind: self.kind,
+            title: self.title.clone(),
             state: self.state.word().to_owned(),
             error,
             asked_at: self.asked_at,
@@ -198,8 +203,9 @@ impl Study {
         };
         let record = self.record();
         json!({
-            "id": record.id, "state": record.state, "progress": f64::from(per_mille) / 1_000.0,
-            "error": record.error, "asked_at": record.asked_at,
+            "id": record.id, "title": record.title, "state": record.state,
+            "progress": f64::from(per_mille) / 1_000.0, "error": record.error,
+            "asked_at": record.asked_at,
         })
     }
 }
@@ -235,6 +241,7 @@ impl Studies {
                 id: record.id,
                 account: record.account,
                 kind: record.kind,
+                title: record.title,
                 asked_at: record.asked_at,
                 course: Arc::default(),
             };
@@ -273,6 +280,7 @@ impl Studies {
             id: id.clone(),
             account,
             kind,
+            title: title_of(kind, &plan),
             asked_at: now(),
             state: State::Queued,
             course: course.clone(),
@@ -448,6 +456,18 @@ fn found(study: &Study, research: &dyn Research) -> Option<Arc<Finding>> {
         State::Kept => research.finding(&study.id).map(Arc::new),
         _ => None,
     }
+}
+
+/// Its first bot: `ema_cross 1h, BTC/USDT on binance`.
+fn title_of(kind: StudyKind, plan: &Value) -> String {
+    let plan = if kind == StudyKind::Sweep { &plan["plan"] } else { plan };
+    let bot = &plan["bots"][0];
+    let word = |value: &Value| value.as_str().unwrap_or("–").to_owned();
+    let of = |field: &str| word(&bot[field]);
+    let strategy = word(&bot["strategy"]["kind"]);
+    let timeframe = bot["timeframe"].as_str().map(|t| format!(" {t}")).unwrap_or_default();
+    let days = plan["last_days"].as_u64().map(|d| format!(", last {d} days")).unwrap_or_default();
+    format!("{strategy}{timeframe}, {} on {}{days}", of("symbol"), of("exchange"))
 }
 
 fn bounded(finding: Finding) -> State {

@@ -6,6 +6,9 @@ use crate::{ReadPool, StoreError};
 use domain::{Amount, Currency, Timestamp};
 use rusqlite::Connection;
 
+/// Two weeks of minutes.
+const RATES_MAX: u32 = 20_160;
+
 /// What one unit of a currency was worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateRow {
@@ -67,5 +70,25 @@ impl ReadPool {
             })
         };
         self.one(sql, (currency.as_str(), reporting.as_str(), at.to_string()), read)
+    }
+
+    /// Rates by time from the last one that was known at `from` on, at most
+    /// two weeks of minutes.
+    ///
+    /// # Errors
+    /// SQLite's, or a cell that is no rate.
+    pub fn rates_since(
+        &self,
+        currency: Currency,
+        reporting: Currency,
+        from: Timestamp,
+    ) -> Result<Vec<(Timestamp, Amount)>, StoreError> {
+        let sql = "SELECT at, rate FROM rates WHERE currency = ?1 AND reporting = ?2 AND at >=
+                   coalesce((SELECT max(at) FROM rates
+                             WHERE currency = ?1 AND reporting = ?2 AND at <= ?3), ?3)
+                   ORDER BY at LIMIT ?4";
+        let read = |cells: &Cells<'_>| Ok((cells.time("at")?, cells.amount("rate")?));
+        let params = (currency.as_str(), reporting.as_str(), from.to_string(), RATES_MAX);
+        self.all(sql, params, read)
     }
 }

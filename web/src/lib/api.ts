@@ -11,8 +11,8 @@ export type Paged<T> = { items: T[]; next: string | null };
 
 /** A request that hangs must not hold up the next one. */
 const ANSWER_MAX_MS = 15_000;
-/** A password is hashed so that it takes its time; the server itself gives up after 30 s. */
-const SIGN_IN_MAX_MS = 31_000;
+/** Hashing a password, asking an exchange or proving a backup takes its time; the server gives up after 30 s. */
+const SLOW_MAX_MS = 31_000;
 
 /** What the server says is wrong, with its figures. */
 export class Problem extends Error {
@@ -62,7 +62,7 @@ async function ask<T>(method: string, path: string, body?: unknown, more: Reques
       headers,
       cache: "no-store",
       credentials: "same-origin",
-      signal: AbortSignal.timeout(path.startsWith("/api/auth/") ? SIGN_IN_MAX_MS : ANSWER_MAX_MS),
+      signal: AbortSignal.timeout(patience(path)),
       body: body === undefined ? undefined : JSON.stringify(body),
       ...more,
     });
@@ -78,6 +78,10 @@ async function ask<T>(method: string, path: string, body?: unknown, more: Reques
   const problem = new Problem(response.status, String(code ?? "UNKNOWN"), text, figures);
   if (response.status === 401 && !path.startsWith("/api/auth/")) signedOut();
   throw problem;
+}
+
+function patience(path: string): number {
+  return /^\/api\/(auth|keys|backups|notifications)\b/.test(path) ? SLOW_MAX_MS : ANSWER_MAX_MS;
 }
 
 /** A POST that changes nothing. */

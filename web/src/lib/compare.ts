@@ -49,3 +49,19 @@ function earned(points: Point[], from: number): [string, number][] {
   }
   return list;
 }
+
+export interface Held {
+  at: string;
+  percent: number;
+}
+
+/** A coin's gain on the same times, since the first of them; before its first price it is `null`. */
+export function heldOn(times: number[], points: Held[]): (number | null)[] {
+  let [next, last, base] = [0, null as number | null, null as number | null];
+  return times.map((time) => {
+    for (; next < points.length && Date.parse(points[next]!.at) / 1000 <= time + STRIDE_S; next++) last = points[next]!.percent;
+    if (last === null) return null;
+    base ??= last;
+    return ((1 + last / 100) / (1 + base / 100) - 1) * 100;
+  });
+}

@@ -95,9 +95,35 @@ export function utc(value: string | null | undefined): string {
   return `${value.replace("T", " ").replace(/(\.\d+)?Z$/, "")} UTC`;
 }
 
+/** 3.2 GB: powers of ten, as disks are sold. */
+export function bytes(value: number | null | undefined): string {
+  if (value == null) return UNKNOWN;
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  let [size, at] = [value, 0];
+  while (size >= 1000 && at < units.length - 1) [size, at] = [size / 1000, at + 1];
+  return `${at === 0 || size >= 100 ? Math.round(size) : size.toFixed(1)} ${units[at]}`;
+}
+
+const QUALITIES: Record<string, string> = {
+  l3: "every order",
+  l2_trades: "book and trades",
+  l1_trades: "best prices and trades",
+  polled: "asked now and then",
+  trades: "trades alone",
+  bars: "bars alone",
+  backfilled: "fetched later",
+  gap: "with a gap",
+};
+
+/** A data grade in human words. */
+export function quality(grade: string | null | undefined): string {
+  return grade == null ? UNKNOWN : (QUALITIES[grade] ?? words(grade).toLowerCase());
+}
+
 /** `ema_cross` as `EMA cross`. */
 export function words(name: string): string {
   const text = name.replaceAll("_", " ").toLowerCase();
   const known = text.replace(/\b(ema|rsi|macd|dca)\b/g, (word) => word.toUpperCase());
+  if (text === "kucoin") return "KuCoin";
   return known.charAt(0).toUpperCase() + known.slice(1);
 }

@@ -58,7 +58,7 @@ export const GLOSSARY: Record<string, Entry> = {
   },
   grade: {
     word: "Data quality",
-    means: "How much of the market was seen: l3 every order, l2_trades book and trades, l1_trades best prices and trades, polled asked for now and then, trades, bars, backfilled fetched later, gap something is missing.",
+    means: "How much of the market was seen, best first: every order; book and trades; best prices and trades; asked now and then; trades alone; bars alone; fetched later; with a gap.",
   },
   good_days: {
     word: "Days of good data",

@@ -31,7 +31,7 @@ pub struct Restore {
 /// `verify …`
 #[derive(Clone, Debug, Args)]
 pub struct Verify {
-    /// A backup; without it the store itself
+    /// A backup or a shared page; without it the store itself
     pub file: Option<PathBuf>,
     /// Answer in JSON
     #[arg(long)]

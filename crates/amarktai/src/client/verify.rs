@@ -9,13 +9,20 @@ use super::session::{Need, Session};
 use crate::config::Config;
 use serde_json::json;
 use std::fmt::Write;
+use std::io::Read;
 use std::path::Path;
 use storage::{EventsVerified, LedgerVerified, ReadPool, StoreError, verify_backup};
+
+/// A shared page has some tens of kilobytes.
+const SHARED_BYTES_MAX: u64 = 4 << 20;
 
 /// `verify`
 pub(crate) async fn verify(config: &Config, backup: Option<&Path>) -> Result<Answer, Failure> {
     if let Some(file) = backup {
-        return copy(file);
+        return match shared(file)? {
+            Some(answer) => Ok(answer),
+            None => copy(file),
+        };
     }
     let session = Session::open(config, Need::Look).await?;
     let path = config.database_path();
@@ -26,6 +33,21 @@ pub(crate) async fn verify(config: &Config, backup: Option<&Path>) -> Result<Ans
     };
     session.close().await?;
     answer.map_err(|e| Failure::could_not(format!("{}: {e}", path.display())))
+}
+
+/// A page that a bot's owner shared; `None`: it is no such page.
+fn shared(file: &Path) -> Result<Option<Answer>, Failure> {
+    let failed = |e: std::io::Error| Failure::could_not(format!("{}: {e}", file.display()));
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).map_err(failed)?;
+    opened.take(SHARED_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    let page = std::str::from_utf8(&bytes).ok().filter(|text| text.starts_with("<!doctype html>"));
+    Ok(page.and_then(server::verify_share).map(|ok| {
+        let word = if ok { "ok: as it was made" } else { "NOT OK: it was changed" };
+        let text = format!("{}: a shared page\n{word}\n", file.display());
+        let json = json!({ "ok": ok, "kind": "share" });
+        Answer { exit: u8::from(!ok), ..Answer::new(json, text) }
+    }))
 }
 
 /// A backup: the file itself, too.

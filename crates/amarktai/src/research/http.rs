@@ -1,9 +1,12 @@
 //! Backtests and sweeps that are asked for over HTTP: the same plans, the same runs, data from one
-//! folder alone. What came out is kept in files beside the store.
+//! folder alone, or fetched into it. What came out is kept in files beside the store.
 
+use super::gather::{Gatherer, taken};
 use super::sweep::{Swept, swept};
 use super::{engine_config, title};
 use crate::config::Config;
+use crate::core_loop::Catalogue;
+use crate::feeds::FeedsStatus;
 use backtest::Plan;
 use backtest::report::{Report, html};
 use backtest::run::run;
@@ -14,6 +17,7 @@ use serde_json::Value;
 use server::{Course, Finding, Research, StudyKind, StudyRecord};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fs, io};
 
 /// Of the data directory: nothing else can be named.
@@ -28,32 +32,66 @@ pub struct Studies {
     root: PathBuf,
     kept: PathBuf,
     engine: EngineConfig,
+    gatherer: Gatherer,
+}
+
+/// Of a study that fetches first, this much of its course is the fetching.
+const FETCHING: f64 = 0.6;
+
+/// Its course from where the fetching left it.
+struct Rest<'a> {
+    course: &'a Course,
+    from: f64,
+}
+
+impl Rest<'_> {
+    fn told(&self, done: f64) -> ControlFlow<()> {
+        go_on(self.course.report(self.from + (1.0 - self.from) * done))
+    }
 }
 
 impl Studies {
-    /// With the limits and round trips that are configured.
-    pub fn new(config: &Config) -> Self {
+    /// With the limits and round trips that are configured; candles are fetched by these feeds.
+    pub fn new(config: &Config, feeds: Arc<FeedsStatus>, catalogue: Catalogue) -> Self {
         let (root, kept) = (config.data_dir.join(FOLDER), config.data_dir.join(STUDIES));
-        Self { root, kept, engine: engine_config(config) }
+        let gatherer = Gatherer { feeds, catalogue, root: root.clone() };
+        Self { root, kept, engine: engine_config(config), gatherer }
+    }
+
+    /// Fetches what a plan asks for in place of files.
+    fn gather<'a>(
+        &self,
+        plan: &mut Plan,
+        days: Option<u32>,
+        course: &'a Course,
+    ) -> Result<Rest<'a>, String> {
+        let Some(days) = days else { return Ok(Rest { course, from: 0.0 }) };
+        self.gatherer.fill(plan, days, &mut |done| course.report(FETCHING * done))?;
+        Ok(Rest { course, from: FETCHING })
     }
 
     fn backtest(&self, json: &Value, course: &Course) -> Result<Finding, String> {
-        let plan: Plan = parsed(json)?;
+        let mut json = json.clone();
+        let days = taken(&mut json)?;
+        let mut plan: Plan = parsed(&json)?;
+        let rest = self.gather(&mut plan, days, course)?;
         let prepared = plan.prepare(self.engine.clone(), Some(&self.root));
         let (tape, job) = prepared.map_err(|e| e.to_string())?;
-        let mut watch = |done| go_on(course.report(done));
+        let mut watch = |done| rest.told(done);
         let outcome = run(&tape, &job, &mut watch).map_err(|e| e.to_string())?;
         let report = Report::new(title(&job), &tape, &outcome, 1);
         Ok(Finding { result: report.json(), page: html(&report) })
     }
 
     fn sweep(&self, json: &Value, course: &Course) -> Result<Finding, String> {
-        let asked: SweepPlan = parsed(json)?;
+        let mut json = json.clone();
+        let days = days_of_sweep(&mut json)?;
+        let mut asked: SweepPlan = parsed(&json)?;
+        let rest = self.gather(&mut asked.plan, days, course)?;
         let prepared = asked.plan.prepare(self.engine.clone(), Some(&self.root));
         let (tape, job) = prepared.map_err(|e| e.to_string())?;
         let what = asked.sweep(job, THREADS).map_err(|e| e.to_string())?;
-        let mut told =
-            |done: usize, all: usize| go_on(course.report(done as f64 / all.max(1) as f64));
+        let mut told = |done: usize, all: usize| rest.told(done as f64 / all.max(1) as f64);
         let variants = sweep(&tape, &what, &mut Keeper::default(), &mut told);
         let variants = variants.map_err(|e| e.to_string())?;
         let Swept { json, page, .. } = swept(&tape, &what, &variants).map_err(|e| e.to_string())?;
@@ -63,6 +101,10 @@ impl Studies {
     fn file(&self, id: &str, kind: &str) -> PathBuf {
         self.kept.join(format!("{id}.{kind}"))
     }
+}
+
+fn days_of_sweep(json: &mut Value) -> Result<Option<u32>, String> {
+    json.get_mut("plan").map_or(Ok(None), taken)
 }
 
 const fn go_on(yes: bool) -> ControlFlow<()> {
@@ -87,9 +129,16 @@ fn is_id(text: &str) -> bool {
 
 impl Research for Studies {
     fn check(&self, kind: StudyKind, json: &Value) -> Result<(), String> {
+        let mut json = json.clone();
         match kind {
-            StudyKind::Backtest => parsed::<Plan>(json)?.check().map_err(|e| e.to_string()),
-            StudyKind::Sweep => parsed::<SweepPlan>(json)?.check(),
+            StudyKind::Backtest => {
+                taken(&mut json)?;
+                parsed::<Plan>(&json)?.check().map_err(|e| e.to_string())
+            }
+            StudyKind::Sweep => {
+                days_of_sweep(&mut json)?;
+                parsed::<SweepPlan>(&json)?.check()
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! `backtest` and `sweep`: recorded data, no store; the server asks for them too.
 
+mod gather;
 mod http;
 mod progress;
 mod study;

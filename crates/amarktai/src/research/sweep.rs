@@ -71,7 +71,7 @@ fn carry_out(asked: &cli::Sweep, plan: Option<&Path>, config: &Config) -> Result
 
 /// What is shown of a sweep.
 pub(super) struct Swept {
-    /// `{data, ranking}`.
+    /// `{data, ranking, space}`.
     pub(super) json: Value,
     pub(super) page: String,
     text: String,
@@ -87,7 +87,7 @@ pub(super) fn swept(tape: &Tape, what: &Sweep, variants: &[Variant]) -> Result<S
     let title = format!("Sweep: {}", title(&what.job));
     let page = html(&title, &headline, &what.space, &ranking);
     let text = text(&headline, &ranking);
-    Ok(Swept { json: json!({ "data": data, "ranking": ranking }), page, text })
+    Ok(Swept { json: json!({ "data": data, "ranking": ranking, "space": what.space }), page, text })
 }
 
 fn choice(asked: &cli::Sweep) -> Choice {

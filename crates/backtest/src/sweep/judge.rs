@@ -53,7 +53,7 @@ fn days(variant: &Variant, windows: std::ops::Range<usize>) -> Vec<f64> {
 #[allow(missing_docs)]
 pub struct Ranked {
     pub variant: String,
-    #[serde(skip)]
+    /// Which value of each axis.
     pub place: Vec<usize>,
     /// Over all windows but the first.
     pub unseen_score: Option<f64>,

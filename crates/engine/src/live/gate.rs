@@ -1,5 +1,6 @@
 //! Where a bot stands before the live gate: what is known of it, handed to `risk` to be judged.
 
+use super::expected::expected;
 use crate::engine::Engine;
 use crate::live::LiveGateRecord;
 use crate::output::Output;
@@ -25,7 +26,16 @@ impl Shard {
         let verdict = judge((self.record.id, bot.record.id), &standing, policy);
         let (evidence, training_since) = (standing.evidence, bot.training.began_at);
         let (variants, live_since) = (self.variants(), bot.live.as_ref().map(|live| live.since));
-        LiveGate { verdict, evidence, variants, training_since, policy_version, live_since }
+        let expected = expected(&bot.training, &standing, policy, (world.now, variants));
+        LiveGate {
+            verdict,
+            evidence,
+            variants,
+            training_since,
+            policy_version,
+            live_since,
+            expected,
+        }
     }
 
     pub(crate) fn verdict(&self, slot: usize, world: &World<'_>) -> GateVerdict {

@@ -61,6 +61,18 @@ impl Moments {
         let score = (sharpe - benchmark) * (n - 1.0).sqrt() / square.sqrt();
         score.is_finite().then(|| cumulative(score))
     }
+
+    /// How many returns like these it takes until the true ratio is above zero with this
+    /// probability, corrected for so many variants by the scatter of chance; `None`: never, as the
+    /// ratio is not above zero.
+    pub fn returns_until(&self, probability: f64, variants: u64) -> Option<f64> {
+        let Self { sharpe, skewness, kurtosis, .. } = *self;
+        let spread = (1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe * sharpe).sqrt();
+        // Both the ratio's score and what chance shows scale with √(n − 1), so only the score grows.
+        let root = (quantile(probability) * spread + best_of_chance(variants, 1.0)) / sharpe;
+        let returns = root.max(1.0).powi(2) + 1.0;
+        (sharpe > 0.0 && returns.is_finite()).then_some(returns)
+    }
 }
 
 /// The largest Sharpe ratio that chance alone is expected to show among this many variants whose
@@ -123,6 +135,18 @@ mod tests {
         let moments = Moments { n: 1_250.0, sharpe, skewness: -3.0, kurtosis: 10.0 };
         let deflated = moments.probability_above(chance).unwrap();
         assert!((deflated - 0.9004).abs() < 5e-5, "{deflated}");
+    }
+
+    #[test]
+    fn after_the_foretold_number_of_like_returns_the_probability_is_there() {
+        let now = Moments { n: 12.0, sharpe: 0.11, skewness: -0.4, kurtosis: 4.0 };
+        for (probability, variants) in [(0.8, 1), (0.95, 1), (0.95, 12), (0.95, 400)] {
+            let n = now.returns_until(probability, variants).unwrap();
+            let then = Confidence::of_moments(&Moments { n, ..now }, variants, None);
+            assert!((then.deflated.unwrap() - probability).abs() < 1e-6, "{n}: {then:?}");
+        }
+        let losing = Moments { sharpe: -0.1, ..now };
+        assert_eq!(losing.returns_until(0.8, 1), None, "more of the same proves the opposite");
     }
 
     #[test]

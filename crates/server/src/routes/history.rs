@@ -11,10 +11,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use domain::{BotId, Currency, Exchange, FillRecord, OrderId, Timestamp, Trade, TradeId};
+use domain::{Amount, BotId, Currency, Exchange, FillRecord, OrderId, Timestamp, Trade, TradeId};
 use engine::{Command, RefusalRecord};
 use futures_util::stream;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use storage::{
     FillFilter, LedgerVerified, OrderFilter, OrderRow, Page, Paged, PostingFilter, PostingRow,
     RefusalFilter, TradeExplained, TradeFilter,
@@ -105,6 +105,17 @@ struct LedgerQuery {
     /// In this currency alone.
     #[param(value_type = Option<String>)]
     currency: Option<Currency>,
+    /// With `balance`: what stood in the posting's place after it. It adds up everything before.
+    balance: Option<bool>,
+}
+
+/// A posting, and the balance where it was asked for.
+#[derive(Serialize)]
+struct Posted {
+    #[serde(flatten)]
+    posting: PostingRow,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balance: Option<Amount>,
 }
 
 impl PageQuery {
@@ -279,7 +290,7 @@ async fn ledger(
     scope: Scope,
     Query(query): Query<LedgerQuery>,
     Query(page): Query<PageQuery>,
-) -> Result<Json<Paged<PostingRow>>, Problem> {
+) -> Result<Json<Paged<Posted>>, Problem> {
     let filter = PostingFilter {
         bot_id: query.bot_id.map(BotId),
         mode: None,
@@ -287,7 +298,19 @@ async fn ledger(
         currency: query.currency,
     };
     let page = page.page()?;
-    let read = state.read(move |reader| reader.postings(Some(scope.account), &filter, &page));
+    let (account, is_summed) = (scope.account, query.balance == Some(true));
+    // One at a time, as it may read everything.
+    let _turn = match is_summed {
+        true => Some(state.heavy.acquire().await.map_err(|e| Problem::internal(&e))?),
+        false => None,
+    };
+    let read = state.read(move |reader| {
+        let Paged { items, next } = reader.postings(Some(account), &filter, &page)?;
+        let sums = if is_summed { reader.balances(account, &items)? } else { Vec::new() };
+        let sums = sums.into_iter().map(Some).chain(std::iter::repeat(None));
+        let posted = |(posting, balance)| Posted { posting, balance };
+        Ok(Paged { items: items.into_iter().zip(sums).map(posted).collect(), next })
+    });
     read.await.map(Json)
 }
 

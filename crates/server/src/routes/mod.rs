@@ -15,6 +15,7 @@ mod notifications;
 mod people;
 mod preview;
 mod safety;
+mod share;
 mod studies;
 mod system;
 
@@ -32,6 +33,7 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(safety::routes())
         .merge(live_gate::routes())
         .merge(autopilot::routes())
+        .merge(share::routes())
         .merge(people::routes())
         .merge(events::routes())
         .merge(system::routes())

@@ -3,6 +3,7 @@
 use crate::access::now;
 use crate::auth::Scope;
 use crate::curve;
+use crate::effects::effects;
 use crate::extract::{Body, Query};
 use crate::performance::Performance;
 use crate::problem::Problem;
@@ -125,7 +126,9 @@ const CURVE_SPAN: Span = Span::from_secs(7 * 86_400);
 
 /// What the bots of each currency are worth together, every five minutes of the last week, and how
 /// far that is below its peak. `null`: of one of them it is not known. `is_complete` is false where
-/// there are so many bots that the stretch is shorter.
+/// there are so many bots that the stretch is shorter. `effects` tells
+/// apart, in the reporting currency, what trading made and what the rate of the currency made;
+/// `null`: its rate is not known.
 #[utoipa::path(get, path = "/api/portfolio/equity", tag = "money",
     responses((status = 200, body = schema::PortfolioEquity)))]
 async fn portfolio_equity(
@@ -149,10 +152,28 @@ async fn portfolio_equity(
         }
         Ok(records)
     });
-    let currencies = curve::curves(&records.await?);
-    let is_complete = stretch == CURVE_SPAN.0;
+    let curves = curve::curves(&records.await?);
+    let reporting = state.core.query(move |engine| engine.portfolio(account)).await?;
+    let reporting = reporting.ok_or_else(|| Problem::not_found("account"))?.reporting_currency;
+    let told = state.read(move |reader| {
+        let mut told = Vec::new();
+        for curve in curves {
+            let rates = match curve.currency == reporting {
+                true => vec![(Timestamp::EPOCH, Amount::from_int(1))],
+                false => reader.rates_since(curve.currency, reporting, from)?,
+            };
+            let effects = effects(&curve.points, &rates);
+            told.push(json!({
+                "currency": curve.currency, "points": curve.points, "effects": effects,
+            }));
+        }
+        Ok(told)
+    });
     Ok(Json(json!({
-        "account_id": account, "currencies": currencies, "is_complete": is_complete,
+        "account_id": account,
+        "reporting_currency": reporting,
+        "currencies": told.await?,
+        "is_complete": stretch == CURVE_SPAN.0,
     })))
 }
 

@@ -40,6 +40,7 @@ async fn system(State(state): State<AppState>, _who: Principal) -> Result<Json<V
         "last_commit_at": health.last_commit_at,
         "checks": health.parts,
         "realtime_clients": state.realtime.clients(),
+        "rates": health.rates,
     })))
 }
 

@@ -188,6 +188,7 @@ impl Research for Shelf {
             id: id.to_owned(),
             account: AccountId(account),
             kind: StudyKind::Sweep,
+            title: "ema_cross".to_owned(),
             state: state.to_owned(),
             error: None,
             asked_at: Timestamp(1),
@@ -209,6 +210,7 @@ async fn what_a_process_left_open_is_said_by_the_next_one() {
     let left = shown(&server, "/api/sweeps/b").await;
     assert_eq!((&left["state"], &left["result"]), (&json!("failed"), &Value::Null));
     assert!(left["error"].as_str().unwrap().starts_with("interrupted"), "{left:#}");
+    assert_eq!(left["title"], "ema_cross");
     assert_eq!(shown(&server, "/api/sweeps/a").await["result"], json!({ "of": "a" }));
     let page = server.get("/api/sweeps/a/report", Some(&server.trader)).await;
     assert_eq!(page.text().await.unwrap(), "<p>a</p>");

@@ -342,6 +342,10 @@ async fn stored_rows_come_with_their_figures_and_only_to_their_account() {
     assert_eq!(get("/api/orders").await["items"][0]["client_order_id"], "amk-7-1");
     assert_eq!(get("/api/refusals").await["items"][0]["refusal"]["code"], "SPREAD_TOO_WIDE");
     assert_eq!(get("/api/ledger").await["items"].as_array().unwrap().len(), 2);
+    let summed = get("/api/ledger?balance=true").await;
+    for posting in summed["items"].as_array().unwrap() {
+        assert_eq!(posting["balance"], posting["amount"], "the only one in its place: {posting}");
+    }
     let performance = get("/api/performance?period=all").await;
     assert_eq!(performance["by_currency"][0]["statistics"]["net_profit"], "-36");
     let figures = &performance["by_bot"][0]["statistics"];

@@ -1,5 +1,6 @@
 //! Queries on read-only connections. They block: call them where blocking is allowed.
 
+mod balances;
 mod equity;
 mod explain;
 mod list;

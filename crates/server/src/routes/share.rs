@@ -1,0 +1,191 @@
+//! A bot's record for others, and what holding its coin would have made.
+
+use super::bots::find;
+use crate::access::now;
+use crate::auth::Scope;
+use crate::curve;
+use crate::extract::Path;
+use crate::problem::Problem;
+use crate::schema;
+use crate::share::{Shared, page};
+use crate::state::AppState;
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use domain::{BotId, DataGrade, Exchange, Timeframe, Timestamp};
+use engine::EquityRecord;
+use engine::view::{BotView, LiveGate};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use storage::{EQUITY_POINTS_MAX, TradeFilter, TradeProfit};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Bars of one line: what one question to the exchange gives.
+const BARS: usize = 1_000;
+/// From the finest on.
+const TIMEFRAMES: [Timeframe; 6] =
+    [Timeframe::M1, Timeframe::M5, Timeframe::M15, Timeframe::H1, Timeframe::H4, Timeframe::D1];
+
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(holding)).routes(routes!(share))
+}
+
+async fn curve_of(
+    state: &AppState,
+    scope: &Scope,
+    bot: BotId,
+) -> Result<Vec<EquityRecord>, Problem> {
+    let account = scope.account;
+    let limit = EQUITY_POINTS_MAX;
+    state.read(move |reader| reader.equity(Some(account), bot, None, None, limit)).await
+}
+
+/// Gain of the coin in percent since then, by the exchange's own bars.
+async fn held(
+    state: &AppState,
+    bot: &BotView,
+    since: Timestamp,
+) -> Result<Vec<(Timestamp, f64)>, Problem> {
+    let config = &bot.record.config;
+    let watch = state.watch.as_ref().ok_or_else(|| Problem::not_built("history here"))?;
+    let age = now() - since;
+    let reaches = |t: &Timeframe| t.span().is_some_and(|span| span.0 * BARS as i64 > age.0);
+    let timeframe = TIMEFRAMES.into_iter().find(reaches).unwrap_or(Timeframe::D1);
+    let exchange = Exchange::parse(&config.exchange);
+    let exchange = exchange.ok_or_else(|| Problem::not_found("exchange"))?;
+    let bars = watch.bars(exchange, config.symbol, timeframe, BARS).await?;
+    let span = timeframe.span().unwrap_or_default();
+    let mut bars = bars.into_iter().skip_while(|bar| bar.open_at + span <= since).peekable();
+    let Some(first) = bars.peek().filter(|bar| bar.open_at <= since + span) else {
+        let detail = "the exchange gives no price of when the bot began";
+        return Err(Problem::new(axum::http::StatusCode::CONFLICT, "NOT_POSSIBLE", detail));
+    };
+    let start = first.open.to_f64();
+    let gain = |price: domain::Amount| (price.to_f64() / start - 1.0) * 100.0;
+    let first = (since.max(first.open_at), 0.0);
+    Ok(std::iter::once(first).chain(bars.map(|b| (b.open_at + span, gain(b.close)))).collect())
+}
+
+/// What holding the coin would have made since the bot's first point of equity, in percent, without
+/// fees: for lines beside the bot's own.
+#[utoipa::path(get, path = "/api/bots/{id}/holding", tag = "bots", params(("id" = u32, Path)),
+    responses((status = 200, body = schema::Holding)))]
+async fn holding(
+    State(state): State<AppState>,
+    scope: Scope,
+    Path(id): Path<u32>,
+) -> Result<Json<Value>, Problem> {
+    let bot = find(&state, &scope, BotId(id)).await?;
+    let records = curve_of(&state, &scope, bot.record.id).await?;
+    let since = records.first().map_or(bot.record.created_at, |record| record.at);
+    let points = held(&state, &bot, since).await?;
+    let point = |(at, percent): &(Timestamp, f64)| json!({ "at": at, "percent": percent });
+    let points: Vec<Value> = points.iter().map(point).collect();
+    Ok(Json(json!({ "bot_id": bot.record.id, "since": since, "points": points })))
+}
+
+/// A page for others that needs nothing but itself: percent only, with buy-and-hold, data quality,
+/// days of good data, variants tried, and a hash that `amarktai verify FILE` checks.
+#[utoipa::path(get, path = "/api/bots/{id}/share", tag = "bots", params(("id" = u32, Path)),
+    responses((status = 200, body = String, content_type = "text/html")))]
+async fn share(
+    State(state): State<AppState>,
+    scope: Scope,
+    Path(id): Path<u32>,
+) -> Result<Response, Problem> {
+    let bot = find(&state, &scope, BotId(id)).await?;
+    let (account, bot_id) = (scope.account, bot.record.id);
+    let records = curve_of(&state, &scope, bot_id).await?;
+    let filter = TradeFilter { bot_id: Some(bot_id), ..TradeFilter::default() };
+    let trades = state.read(move |reader| reader.trade_profits(Some(account), &filter)).await?;
+    let gate = state.core.query(move |engine| engine.live_gate(account, bot_id)).await?;
+    let gate = gate.ok_or_else(|| Problem::not_found("bot"))?;
+    let since = records.first().map_or(bot.record.created_at, |record| record.at);
+    let held = held(&state, &bot, since).await;
+    let html = page(&shared(&state, &bot, &records, &trades, &gate, held));
+    let name = format!("attachment; filename=\"amarktai-bot-{id}.html\"");
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, name),
+    ];
+    Ok((headers, html).into_response())
+}
+
+fn shared(
+    state: &AppState,
+    bot: &BotView,
+    records: &[EquityRecord],
+    trades: &[TradeProfit],
+    gate: &LiveGate,
+    held: Result<Vec<(Timestamp, f64)>, Problem>,
+) -> Shared {
+    let config = &bot.record.config;
+    let units = curve::units(records);
+    let percent = |value: f64| format!("{value:.2} %");
+    let gain =
+        |line: &[(Timestamp, f64)]| line.last().map_or("–".to_owned(), |(_, g)| percent(*g));
+    let deepest = curve::falls(records).into_iter().flatten().fold(0.0, f64::max);
+    let wins = trades.iter().filter(|trade| trade.profit_loss.is_positive()).count();
+    let rate = |part: usize| format!("{:.1} %", 100.0 * part as f64 / trades.len().max(1) as f64);
+    let chance = |p: Option<f64>| p.map_or("–".to_owned(), |p| format!("{:.0} %", p * 100.0));
+    let days = gate.evidence.covered.as_secs() as f64 / 86_400.0;
+    let (holding, remark) = match held {
+        Ok(line) => (line, None),
+        Err(problem) => (Vec::new(), Some(format!("Holding the coin: {}.", problem.detail))),
+    };
+    let figures = vec![
+        ("Return", gain(&units)),
+        ("Holding the coin", gain(&holding)),
+        ("Largest drawdown", percent(deepest)),
+        ("Closed trades", trades.len().to_string()),
+        ("Won", if trades.is_empty() { "–".to_owned() } else { rate(wins) }),
+        ("Days of good data", format!("{days:.1}")),
+        ("Sure it is not luck", chance(gate.evidence.probability)),
+        ("…after all variants", chance(gate.evidence.deflated)),
+        ("Variants tried", gate.variants.to_string()),
+    ];
+    let title = format!(
+        "{} {}, {} on {}",
+        config.strategy.kind.name(),
+        config.timeframe.name(),
+        config.symbol,
+        config.exchange
+    );
+    let since = records.first().map_or(bot.record.created_at, |record| record.at);
+    let mut remarks = vec![format!("Since {since}. {}", quality(trades))];
+    if records.len() >= EQUITY_POINTS_MAX {
+        remarks.push("Only the last five weeks of a longer record.".to_owned());
+    }
+    remarks.extend(remark);
+    remarks.push("Fees are paid, fills are simulated against the real order flow.".to_owned());
+    let mode = state.config.mode().to_owned();
+    Shared { title, mode, made_at: now(), figures, bot: units, holding, remarks }
+}
+
+/// In words: how many of its trades rest on what data.
+fn quality(trades: &[TradeProfit]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for trade in trades {
+        *counts.entry(words(trade.grade)).or_default() += 1;
+    }
+    if counts.is_empty() {
+        return "No trade is closed yet.".to_owned();
+    }
+    let list: Vec<String> = counts.iter().map(|(words, n)| format!("{words} {n}")).collect();
+    format!("Data quality, by closed trades: {}.", list.join(", "))
+}
+
+const fn words(grade: DataGrade) -> &'static str {
+    match grade {
+        DataGrade::L3 => "every order",
+        DataGrade::L2Trades => "book and trades",
+        DataGrade::L1Trades => "best prices and trades",
+        DataGrade::Polled => "asked now and then",
+        DataGrade::Trades => "trades alone",
+        DataGrade::Bars => "bars alone",
+        DataGrade::Backfilled => "fetched later",
+        DataGrade::Gap => "with a gap",
+    }
+}

@@ -3,6 +3,7 @@
 //! Nothing depends on this crate. It is a library beside its `main` only so that its parts can be
 //! tested and documented like those of every other room; it knows all rooms and none knows it.
 
+mod announce;
 pub mod backups;
 mod books;
 pub mod cli;

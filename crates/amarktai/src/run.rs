@@ -18,12 +18,11 @@ use domain::Actor;
 use engine::{Engine, EngineConfig, Input, InputKind, Switches};
 use server::{AppState, Core, CoreRequest, ServerConfig, Status};
 use std::fs;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use storage::{ControlWrite, Store, StoreError, StoreOptions, secret_hash};
+use storage::{Store, StoreError, StoreOptions};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
@@ -76,7 +75,7 @@ impl RunError {
     }
 }
 
-fn failed(part: &'static str, reason: impl ToString) -> RunError {
+pub(crate) fn failed(part: &'static str, reason: impl ToString) -> RunError {
     RunError::SelfTest { part, reason: reason.to_string() }
 }
 
@@ -139,6 +138,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
 
     let switches = healing.switches(switches(config));
     let (is_bodyguard_on, is_autopilot_on) = (switches.bodyguard, switches.autopilot);
+    let is_live_on = switches.live_trading;
     healing.mind_entries(&store, &inputs_tx, switches.clone());
     let mut queue_watch = QueueWatch::default();
     core.watch(|requests| queue_watch.add("requests", requests));
@@ -197,6 +197,11 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         false => "off by ENABLE_AUTOPILOT: it only plans",
     };
     kit.parts.set("autopilot", Status::Healthy, autopilot);
+    let live_words = match is_live_on {
+        true => "on: bots that the live gate lets pass trade real money",
+        false => "off by ENABLE_LIVE_TRADING",
+    };
+    kit.parts.set("live_orders", Status::Healthy, live_words);
     let desks = Desks::new(
         config,
         kit.vault.clone(),
@@ -230,7 +235,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     tasks.spawn("server", move |stop| {
         serve(listener.try_clone(), state.clone(), server_stop.clone(), stop)
     });
-    let setup_code = announce(&store, &config.data_dir, address, &token).await?;
+    let setup_code = crate::announce::announce(&store, &config.data_dir, address, &token).await?;
     tracing::info!(%address, "listening");
     manager.ready(&format!("listening at {address}"));
     let data_dir = config.data_dir.clone();
@@ -452,49 +457,6 @@ fn install_metrics() -> Result<metrics_exporter_prometheus::PrometheusHandle, Ru
     metrics_exporter_prometheus::PrometheusBuilder::new()
         .install_recorder()
         .map_err(|e| failed("metrics", e))
-}
-
-/// Tells the machine's own people how to come in: the address, a token for the command line, and
-/// the setup code while there is no owner.
-async fn announce(
-    store: &Store,
-    data_dir: &Path,
-    address: SocketAddr,
-    token: &str,
-) -> Result<Option<String>, RunError> {
-    write_private(&data_dir.join("local.token"), token)?;
-    fs::write(data_dir.join("server.addr"), format!("{address}\n"))
-        .map_err(|e| failed("store", e))?;
-    let reader = store.reader();
-    let has_owner = reader.has_users().map_err(|e| failed("store", e))?;
-    let file = data_dir.join("setup-code");
-    if has_owner {
-        let _ = fs::remove_file(&file);
-        return Ok(None);
-    }
-    let code: String =
-        server::new_token().chars().filter(char::is_ascii_alphanumeric).take(12).collect();
-    control(store, ControlWrite::SetupCode(Some(secret_hash(&code)))).await?;
-    write_private(&file, &code)?;
-    Ok(Some(code))
-}
-
-async fn control(store: &Store, write: ControlWrite) -> Result<(), RunError> {
-    let pending = store.control(write).map_err(|e| failed("store", e))?;
-    pending.answer_async().await.map(drop).map_err(|e| failed("store", e))
-}
-
-/// A file that only its owner may read.
-fn write_private(path: &Path, text: &str) -> Result<(), RunError> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let _ = fs::remove_file(path);
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|e| failed("store", format!("{}: {e}", path.display())))?;
-    writeln!(file, "{text}").map_err(|e| failed("store", format!("{}: {e}", path.display())))
 }
 
 /// Who acts for the program itself.

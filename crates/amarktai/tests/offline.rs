@@ -203,7 +203,6 @@ fn check_says_what_it_cannot_tell() {
         ("store", "ok"),
         ("clock", "ok"),
         ("feeds", "could_not_tell"),
-        ("live_gate", "not_built"),
     ] {
         assert_eq!(status(name), expected, "{name}");
     }

@@ -184,7 +184,6 @@ async fn verbs_speak_to_the_server_that_holds_the_lock() {
     let find = |name: &str| parts.as_array().unwrap().iter().find(|p| p["name"] == name).unwrap();
     assert_eq!(find("config")["status"], "ok");
     assert_eq!(find("engine")["status"], "not_ready");
-    assert_eq!(find("live_gate")["status"], "not_built");
     assert_eq!(find("feeds")["status"], "could_not_tell");
     server.stop().await;
     let reason = refused(data, "trades --listen 127.0.0.1:1").await;

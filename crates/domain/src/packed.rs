@@ -235,7 +235,8 @@ variants! {
         6 Settling(bot), 7 GrossProfit(bot), 8 Fees(bot)
     }
     TransferReason {
-        0 Deposit, 1 Withdrawal, 2 Allocate, 3 Release, 4 Fill(order), 5 Close(trade), 6 Dust
+        0 Deposit, 1 Withdrawal, 2 Allocate, 3 Release, 4 Fill(order), 5 Close(trade), 6 Dust,
+        7 TakeProfit, 8 Reinvest
     }
 }
 

@@ -139,7 +139,7 @@ fn capital_that_comes_or_goes_is_no_drawdown_and_keeps_the_training() {
     let before = deepest(&flight);
     let mut tiny = policy();
     tiny.autopilot_reinvest_min = Amount::ONE;
-    flight.rig.order(None, Command::SetPolicy(tiny)).unwrap();
+    flight.rig.order(None, Command::SetPolicy(Box::new(tiny))).unwrap();
     flight.rig.pass(HOUR_MS);
     assert_eq!(at(AutopilotKind::Reinvest, &flight.told()), [AutopilotOutcome::Done]);
     let close = |a: Amount, b: Amount| (a - b).abs() < amount("0.000001");

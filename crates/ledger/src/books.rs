@@ -20,34 +20,15 @@ pub struct Short {
     pub available: Amount,
 }
 
-type WalletKey = (Mode, Exchange, Currency);
+pub(crate) type WalletKey = (Mode, Exchange, Currency);
 
 /// An account's wallets and its count of transfers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     account_id: AccountId,
     transfers: u64,
-    #[serde(with = "as_list")]
+    #[serde(with = "crate::as_list")]
     pub(crate) wallets: BTreeMap<WalletKey, Wallet>,
-}
-
-/// JSON has no keys of three parts.
-mod as_list {
-    use super::{BTreeMap, Wallet, WalletKey};
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        wallets: &BTreeMap<WalletKey, Wallet>,
-        s: S,
-    ) -> Result<S::Ok, S::Error> {
-        wallets.iter().collect::<Vec<_>>().serialize(s)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        d: D,
-    ) -> Result<BTreeMap<WalletKey, Wallet>, D::Error> {
-        Vec::<(WalletKey, Wallet)>::deserialize(d).map(|list| list.into_iter().collect())
-    }
 }
 
 /// The proceeds of an exit order that is not final yet.

@@ -7,6 +7,7 @@
 //! Deliberately absent: prices of the market, currency
 //! rates, storage.
 
+mod as_list;
 mod books;
 mod lots;
 mod profit;

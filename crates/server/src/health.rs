@@ -17,9 +17,6 @@ use std::time::{Duration, Instant};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Parts that do not exist yet; `amarktai check` tells them from here.
-pub const NOT_BUILT: [&str; 1] = ["live_gate"];
-
 /// How well something is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -142,9 +139,6 @@ impl HealthReport {
     fn to_json(&self, state: &AppState) -> Value {
         let mut checks = json!(self.parts);
         checks["feeds"] = json!(self.feeds);
-        for part in NOT_BUILT {
-            checks[part] = json!({ "status": "not_built", "detail": "not built" });
-        }
         json!({
             "status": self.status(),
             "version": state.config.version,

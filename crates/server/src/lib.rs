@@ -37,7 +37,7 @@ pub use auth::{
     secret::{digest as token_digest, token as new_token},
 };
 pub use core::{Core, CoreError, CoreRequest, Question, Release};
-pub use health::{FeedCheck, HealthReport, NOT_BUILT, Part, RateUse, Status};
+pub use health::{FeedCheck, HealthReport, Part, RateUse, Status};
 pub use openapi::document;
 pub use problem::Problem;
 pub use research::{Course, Finding, Research, StudyKind, StudyRecord};

@@ -13,7 +13,6 @@ use crate::vault::Vault;
 use domain::{Span, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
-use server::NOT_BUILT;
 use server::operator::KeyVault;
 use std::path::Path;
 use std::time::SystemTime;
@@ -116,9 +115,7 @@ fn unopened(config: &Config, failure: &Failure) -> Vec<Part> {
 
 fn unknown_without_server() -> Vec<Part> {
     let detail = "no server is running here; start it with `amarktai run` and check again";
-    let unknown = part("feeds", Status::CouldNotTell, detail);
-    let missing = NOT_BUILT.map(|name| part(name, Status::NotBuilt, "not built"));
-    std::iter::once(unknown).chain(missing).collect()
+    vec![part("feeds", Status::CouldNotTell, detail)]
 }
 
 /// Without a server: the store in our own hands.

@@ -5,7 +5,6 @@ use super::record::{AutopilotKind, AutopilotPool, Piloted, Planned};
 use super::score::Sample;
 use crate::command::{Command, ProfitShare};
 use domain::*;
-use std::collections::BTreeMap;
 
 const NOW: Timestamp = Timestamp(1_767_614_400_000_000_000);
 const HERE: (&str, Exchange) = ("USDT", Exchange::Binance);
@@ -19,7 +18,7 @@ fn config(name: &str, managed: bool) -> BotConfig {
         name: name.to_owned(),
         exchange: "binance".to_owned(),
         symbol: "BTC/USDT".parse().unwrap(),
-        strategy: StrategyConfig { kind: StrategyKind::EmaCross, params: BTreeMap::new() },
+        strategy: StrategyConfig { kind: StrategyKind::EmaCross, params: ParamSet::default() },
         timeframe: Timeframe::M1,
         risk_mode: RiskMode::Balanced,
         capital: int(1_000),
@@ -94,7 +93,7 @@ impl Case {
             now: NOW,
             reporting: usdt,
             bots: (0..self.configs.len()).map(bot).collect(),
-            places: BTreeMap::from([((HERE.1, usdt), place)]),
+            places: std::collections::BTreeMap::from([((HERE.1, usdt), place)]),
         };
         (self.change)(&mut facts);
         plan(&facts, &self.policy)
@@ -183,7 +182,11 @@ fn a_thousand_create_a_variation_of_the_best_and_the_rest_is_reinvested() {
     let Some(Command::Spawn { parent, bot, from }) = &planned[0].command else { panic!() };
     assert_eq!((*parent, bot.capital, bot.managed), (BotId(2), int(1_000), true));
     assert_eq!((&*bot.name, from), ("bee 3", &shares(&[(1, 1_000)])));
-    assert_eq!(bot.strategy.params["fast"], ParamValue::Integer(10), "nine, a fifth more");
+    assert_eq!(
+        bot.strategy.params.get("fast"),
+        Some(&ParamValue::Integer(10)),
+        "nine, a fifth more"
+    );
     assert_eq!(planned[1].action.from, shares(&[(1, 700)]), "each profit once");
 }
 

@@ -7,7 +7,7 @@ use crate::output::Output;
 use crate::shard::{Shard, World};
 use crate::view::LiveGate;
 use crate::watch::breaker_record;
-use domain::{AccountId, Actor, Amount, BotId, CancelReason, Hold, Lifecycle};
+use domain::{AccountId, Actor, BotId, CancelReason, Hold, Lifecycle};
 use risk::{GateVerdict, Standing, judge};
 
 impl Engine {

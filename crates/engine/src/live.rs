@@ -145,6 +145,9 @@ pub(crate) struct LiveBot {
     pub(crate) orders: LiveOrders,
     /// Its paper books, closed but for dust.
     pub(crate) parked: BotBooks,
+    /// The code of the last refusal, and how often it came in a row.
+    #[serde(default)]
+    pub(crate) refused: (String, u32),
     /// Was the gate open when it was last looked at? A change is told.
     pub(crate) was_open: bool,
 }

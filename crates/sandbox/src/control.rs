@@ -148,7 +148,7 @@ fn exchange(core: &Core, exchange: Exchange) -> Value {
     let markets: Vec<Value> = own
         .map(|m| {
             json!({
-                "symbol": m.spec.native, "sequence": m.board.seq, "prints": m.board.next_print - 1,
+                "symbol": m.spec.native, "sequence": m.board.seq, "prints": m.board.next_print - m.board.first_print,
                 "changed_ms": m.board.changed_at / 1_000_000,
             })
         })

@@ -41,6 +41,10 @@ pub(crate) struct Desks {
     pub(crate) core: Core,
     pub(crate) emergency: Arc<Emergency>,
     desks: HashMap<(AccountId, Exchange), Running>,
+    /// What the core heard of each key: an open desk asks for itself, and knows better.
+    told: HashMap<(AccountId, Exchange), (u64, KeyState)>,
+    /// Why a key could not be used last: said once, tried again.
+    failed: Option<String>,
 }
 
 /// Where each exchange's private side is.
@@ -48,7 +52,6 @@ pub(crate) struct Desks {
 pub(crate) struct Places([(String, String); 3]);
 
 struct Running {
-    version: u64,
     actions: mpsc::Sender<LiveAction>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -91,8 +94,8 @@ impl Desks {
         core: Core,
         emergency: Arc<Emergency>,
     ) -> Self {
-        let (places, desks) = (Places::of(config), HashMap::new());
-        Self { places, vault, reader, inputs, core, emergency, desks }
+        let (places, desks, told) = (Places::of(config), HashMap::new(), HashMap::new());
+        Self { places, vault, reader, inputs, core, emergency, desks, told, failed: None }
     }
 
     /// Until told to stop; orders on their way are then unknown, and asked about at the next start.
@@ -140,23 +143,33 @@ impl Desks {
             rows.iter().any(|r| (r.account_id, r.exchange) == *place && r.version == version)
         };
         let gone: Vec<_> =
-            self.desks.iter().filter(|(p, r)| !is_there(p, r.version)).map(|(p, _)| *p).collect();
+            self.told.iter().filter(|(p, t)| !is_there(p, t.0)).map(|(p, _)| *p).collect();
         for place in gone {
-            if let Some(running) = self.desks.remove(&place) {
-                running.task.abort();
-            }
+            self.told.remove(&place);
+            self.close(place, "no key").await;
             tell(&self.inputs, place, News::Key(KeyState::Absent)).await;
-            tell(&self.inputs, place, News::Down(Some("no key".to_owned()))).await;
         }
         for row in rows {
             let place = (row.account_id, row.exchange);
             let state = state_of(&row);
-            tell(&self.inputs, place, News::Key(state)).await;
+            if self.told.insert(place, (row.version, state)) != Some((row.version, state)) {
+                tell(&self.inputs, place, News::Key(state)).await;
+            }
             let is_usable = matches!(state, KeyState::Good | KeyState::Attested);
-            let is_dead = self.desks.get(&place).is_some_and(|r| r.task.is_finished());
-            if is_usable && (is_dead || !self.desks.contains_key(&place)) {
+            if !is_usable || self.desks.get(&place).is_some_and(|r| r.task.is_finished()) {
+                self.close(place, "the key is not in use").await;
+            }
+            if is_usable && !self.desks.contains_key(&place) {
                 self.open(place, &row).await;
             }
+        }
+    }
+
+    async fn close(&mut self, place: (AccountId, Exchange), why: &str) {
+        if let Some(running) = self.desks.remove(&place) {
+            running.task.abort();
+            tracing::warn!(account = %place.0, exchange = %place.1, why, "exchange account closed");
+            tell(&self.inputs, place, News::Down(Some(why.to_owned()))).await;
         }
     }
 
@@ -167,12 +180,14 @@ impl Desks {
             Ok(desk) => {
                 let (actions, taken) = mpsc::channel(ACTIONS_MAX);
                 let task = tokio::spawn(desk.run(taken));
-                self.desks.insert(place, Running { version: row.version, actions, task });
+                self.desks.insert(place, Running { actions, task });
                 tracing::info!(%account, %exchange, "exchange account in use");
             }
+            Err(error) if self.failed.as_ref() == Some(&error) => {}
             Err(error) => {
                 tracing::error!(%account, %exchange, error, "exchange account cannot be used");
-                tell(&self.inputs, place, News::Down(Some(error))).await;
+                tell(&self.inputs, place, News::Down(Some(error.clone()))).await;
+                self.failed = Some(error);
             }
         }
     }

@@ -122,7 +122,10 @@ impl Shard {
         let is_open = bot.open.iter().any(|o| o.id == id);
         match report {
             LiveReport::Refused { .. } | LiveReport::Unknown { .. } if !is_open => {}
-            LiveReport::Open => self.opened(slot, id, world, out),
+            LiveReport::Open => {
+                live.refused = Default::default();
+                self.opened(slot, id, world, out);
+            }
             LiveReport::Fill(fill) => self.executed(slot, id, fill, world, out),
             LiveReport::Ended { status, reason, filled } => {
                 live.orders.of(id).ended = Some((*status, reason.clone(), *filled));
@@ -130,7 +133,13 @@ impl Shard {
                 self.conclude(slot, id, world, out);
             }
             LiveReport::Refused { code, text } => {
-                self.live_problem(slot, id, format!("{code} {text}"), world, out);
+                let same = if live.refused.0 == *code { live.refused.1 } else { 0 };
+                live.refused = (code.clone(), same + 1);
+                // An exit is tried once a second: the same answer is told at powers of two.
+                if live.refused.1.is_power_of_two() {
+                    let problem = format!("{code} {text}, {} times in a row", same + 1);
+                    self.live_problem(slot, id, problem, world, out);
+                }
                 let code = Some(code.clone().into());
                 self.end_live(slot, id, OrderStatus::Rejected, code, world, out);
             }

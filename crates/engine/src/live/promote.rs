@@ -103,6 +103,7 @@ impl Shard {
             is_leaving: false,
             orders: LiveOrders::default(),
             parked,
+            refused: Default::default(),
             was_open: true,
         }));
         let transfer = self.ledger.allocate(&mut bot.books, capital, world.now);

@@ -1,9 +1,12 @@
 //! Binance's local book rules, as corrected in November 2025. Pure: judges update ids only.
 
-use domain::BookUpdate;
+use domain::{BookUpdate, Span, Timestamp};
 
 /// Changes kept while a snapshot is under way: 100 s of a busy book. Beyond it we start anew.
 const BUFFER_MAX: usize = 1_000;
+
+/// Changes come every 100 ms where the touch moves: a book that is this far behind hears none.
+const BEHIND_MAX: Span = Span::from_secs(3);
 
 /// A depth change with the first id that it contains; the last is the update's own.
 #[derive(Clone, Debug)]
@@ -43,11 +46,14 @@ pub enum Snapshot {
 pub struct DepthSync {
     last: Option<u64>,
     buffer: Vec<Diff>,
+    /// Since when the touch is ahead of the book without a change of the book.
+    behind_since: Option<Timestamp>,
 }
 
 impl DepthSync {
     /// A depth change arrived.
     pub fn diff(&mut self, diff: Diff) -> Step {
+        self.behind_since = None;
         let Some(last) = self.last else {
             return self.keep(diff);
         };
@@ -95,6 +101,15 @@ impl DepthSync {
         Snapshot::Ready(out)
     }
 
+    /// A touch of this id arrived. `true`: the book has stood still for too long while it moved.
+    pub fn touched(&mut self, id: u64, at: Timestamp) -> bool {
+        if self.last.is_none_or(|last| id <= last) {
+            self.behind_since = None;
+            return false;
+        }
+        at - *self.behind_since.get_or_insert(at) > BEHIND_MAX
+    }
+
     /// Forgets the book and what was kept.
     pub fn restart(&mut self) {
         *self = Self::default();
@@ -131,6 +146,22 @@ mod tests {
             Snapshot::Ready(updates) => updates.iter().map(|u| u.update_id).collect(),
             _ => vec![],
         }
+    }
+
+    #[test]
+    fn book_without_changes_while_the_touch_moves_is_too_far_behind() {
+        let at = |second| Timestamp::EPOCH + Span::from_secs(second);
+        let mut sync = DepthSync::default();
+        assert!(!sync.touched(9, at(0)), "there is no book yet");
+        sync.snapshot(update(10, true));
+        assert!(
+            !sync.touched(10, at(1)) && !sync.touched(11, at(100)) && !sync.touched(12, at(103))
+        );
+        sync.diff(diff(11, 12));
+        assert!(!sync.touched(13, at(104)) && !sync.touched(14, at(107)));
+        assert!(sync.touched(15, at(108)), "four seconds and no change");
+        sync.restart();
+        assert!(!sync.touched(16, at(109)));
     }
 
     #[test]

@@ -196,6 +196,10 @@ impl Binance {
         if !shard.touch(id, at, touch).await? {
             return resync(shard, id, "touch crossed").await;
         }
+        let sync = shard.feeds.get_mut(&id).map(|feed| &mut feed.book.sync);
+        if sync.is_some_and(|sync| sync.touched(touch.update_id, at)) {
+            return resync(shard, id, "no change of the book while the touch moves").await;
+        }
         if shard.shared.config.feed == FeedMode::Light {
             if let Some(feed) = shard.feeds.get_mut(&id) {
                 feed.watch.book = BookHealth::Valid;

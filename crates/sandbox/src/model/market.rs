@@ -96,6 +96,8 @@ pub struct Board {
     pub seq: u64,
     /// Time of the last change.
     pub changed_at: i64,
+    /// Id of the first print, of before it opened.
+    pub first_print: i64,
     /// Id the next print gets.
     pub next_print: i64,
     /// Aggregate id the next aggressive order gets.

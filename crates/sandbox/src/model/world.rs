@@ -142,6 +142,9 @@ fn path(seed: u64, usd: &Prices, seconds: i64) -> (Reference, Path) {
     (reference, path)
 }
 
+/// More than any market's prints in a second.
+const IDS_A_SECOND: i64 = 1_000;
+
 /// Bars of one market from a path, and the counters as they stand after it.
 fn history(
     spec: &Spec,
@@ -153,8 +156,16 @@ fn history(
 ) -> Board {
     let scale = 10_f64.powi(i32::from(spec.price_places));
     let ticks = |logs: &[f64]| ((logs[base] - logs[quote]).exp() * scale).round() as i64;
-    let mut board = Board { seq: 1_000, next_print: 1, next_aggregate: 1, ..Board::default() };
     let begin = opens - opens.rem_euclid(SECOND) - (path.len() as i64 - 1) * SECOND;
+    // Ids go on over a restart, as an exchange's do: no market prints so many in a second.
+    let first = (begin / SECOND).max(0) * IDS_A_SECOND + 1;
+    let mut board = Board {
+        seq: 1_000,
+        first_print: first,
+        next_print: first,
+        next_aggregate: first,
+        ..Board::default()
+    };
     // Mean size of an order of the flow over its median, as measured on the running model.
     let mean = spec.flow.median_usd * lots_per_usd * 4.0;
     for (n, pair) in path.windows(2).enumerate() {

@@ -3,7 +3,7 @@
 
 use domain::*;
 use market::Book;
-use risk::{AccountRisk, CHECKS, Exposure, OrderIntent, Snapshot, check};
+use risk::{AccountRisk, CHECKS, Exposure, LiveStanding, OrderIntent, Snapshot, check};
 
 fn amount(text: &str) -> Amount {
     text.parse().unwrap()
@@ -38,6 +38,7 @@ struct Situation {
     entries_today: u32,
     daily_loss_percent: Option<Amount>,
     edge_bp: Option<f64>,
+    live: Option<LiveStanding<'static>>,
     intent: OrderIntent,
 }
 
@@ -98,6 +99,7 @@ fn good() -> Situation {
         entries_today: 0,
         daily_loss_percent: Some(Amount::ZERO),
         edge_bp: None,
+        live: None,
         intent: OrderIntent {
             id,
             account: AccountId(1),
@@ -169,7 +171,7 @@ impl Situation {
             entries_today: self.entries_today,
             daily_loss_percent: self.daily_loss_percent,
             edge_bp: self.edge_bp,
-            live: None,
+            live: self.live,
         };
         check(self.intent, &snapshot)
             .map(|approved| {
@@ -303,6 +305,7 @@ fn live_is_refused_by_the_accounts_day_and_shares_where_paper_is_not() {
     let live = |mode| {
         good().with(|s| {
             (s.intent.mode, s.account) = (mode, Some(account.clone()));
+            s.live = Some(LiveStanding { missing: None, size: Some(amount("1000")) });
         })
     };
     passes("paper", &live(Mode::Paper));
@@ -313,6 +316,33 @@ fn live_is_refused_by_the_accounts_day_and_shares_where_paper_is_not() {
     assert_eq!(also.iter().map(Refusal::code).collect::<Vec<_>>(), [RefusalCode::AssetExposure]);
     let (first, _) = live(Mode::Live).with(|s| s.account = None).judge().unwrap_err();
     assert!(matches!(first, Refusal::CheckFailed { .. }), "what is not known refuses");
+}
+
+#[test]
+fn live_entries_ask_the_gate_and_keep_to_the_size_that_it_gives() {
+    let account = AccountRisk {
+        exposure: Exposure::default(),
+        quote_rate: Amount::ONE,
+        daily_loss_percent: Amount::ZERO,
+    };
+    let live = |standing| {
+        good().with(|s| {
+            (s.intent.mode, s.account, s.live) = (Mode::Live, Some(account.clone()), standing);
+        })
+    };
+    let standing = |missing, size: &str| Some(LiveStanding { missing, size: Some(amount(size)) });
+    passes("a bot that may", &live(standing(None, "1000")));
+    let missing = "training".to_owned();
+    refused("a gate", &live(standing(Some("training"), "1000")), Refusal::LiveGate { missing });
+    let (first, _) = live(standing(None, "50")).judge().unwrap_err();
+    assert!(matches!(first, Refusal::LiveSize { maximum, .. } if maximum == amount("50")));
+    let (first, also) = live(None).judge().unwrap_err();
+    assert_eq!(first.code(), RefusalCode::CheckFailed, "nobody asked the gate");
+    assert_eq!(also.len(), 1);
+    let (first, _) = live(Some(LiveStanding { missing: None, size: None })).judge().unwrap_err();
+    assert_eq!(first.code(), RefusalCode::CheckFailed, "the size is not known");
+    let sale = |s: Situation| s.with(|s| s.intent.mode = Mode::Live);
+    passes("an exit asks for nothing", &sale(exit()));
 }
 
 #[test]
@@ -527,6 +557,8 @@ fn exits_skip_flags_holds_counts_loss_edge_and_exposure_and_nothing_else() {
         "position",
         "exposure",
         "edge",
+        "live_gate",
+        "live_size",
     ];
     assert_eq!(skipped, may_skip);
 }

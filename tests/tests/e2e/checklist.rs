@@ -57,7 +57,8 @@ async fn every_command_of_the_checklist_does_what_it_says() {
         shell.current_dir(place.dir.path());
         shell.env("PATH", format!("{}:{path}", bin.display()));
         shell.env("AMARKTAI_DATA_DIR", place.data()).env("DATA_DIR", place.data());
-        shell.env("KEY", "checklist-key-that-is-long").env("SECRET", "checklist-secret");
+        // The demo's exchanges know this account.
+        shell.env("KEY", "sandbox-key").env("SECRET", "sandbox-secret");
         shell.env("ADDRESS", product.base.trim_start_matches("http://"));
         let (code, out, log) = run_to_end(shell, PATIENCE * 2);
         assert_eq!(code, Some(0), "{block}\n{out}\n{log}");

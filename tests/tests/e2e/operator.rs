@@ -1,8 +1,10 @@
 //! Backup and restore over the binary, and secrets that are nowhere to be found.
 
 use crate::harness::{PATIENCE, Place, Product, run_to_end};
-use crate::market::{config, fund, sandbox};
+use crate::market::{config, fund, sandbox, start};
+use domain::Exchange;
 use reqwest::Method;
+use sandbox::{AccountSpec, SandboxConfig};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -81,7 +83,17 @@ async fn stored(product: &Product, path: &str, body: serde_json::Value) -> Strin
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_is_in_logs_store_streams_errors_arguments_or_backups() {
-    let sandbox = sandbox(3).await;
+    // Keys that the exchanges know: they are used, not only kept.
+    let accounts = Exchange::ALL.map(|exchange| {
+        let mut account = AccountSpec::demo(exchange, "canary");
+        let key = &mut account.keys[0];
+        (key.key, key.secret, key.passphrase) =
+            (SECRETS[0].to_owned(), SECRETS[1].to_owned(), SECRETS[2].to_owned());
+        account
+    });
+    let sandbox =
+        start(SandboxConfig { seed: 3, accounts: accounts.to_vec(), ..SandboxConfig::default() })
+            .await;
     let mut place = Place::new(config(&sandbox));
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     place.set("RUST_LOG", "debug");

@@ -286,8 +286,7 @@ fn bodyguard_part(is_on: bool) -> Part {
     match is_on {
         true => part(
             Status::Healthy,
-            "drawdown, losses in a row, breakers of bot, account and fleet; anomaly tests are not \
-             built"
+            "drawdown, losses in a row, breakers of bot, account and fleet, anomaly tests"
                 .to_owned(),
         ),
         false => part(Status::Degraded, "off by ENABLE_BODYGUARD: bots are unguarded".to_owned()),

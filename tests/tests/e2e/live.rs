@@ -256,6 +256,8 @@ async fn killed_again_and_again_no_real_order_goes_out_twice() {
         println!("kill {kill} after {pause} ms");
         product.kill();
         product = place.start("run").await;
+        // The third restart in ten minutes begins without entries: a person looks, and goes on.
+        product.post("/api/system/entries", json!({})).await;
     }
     for (exchange, bot) in &bots {
         sell_out(&product, *bot).await;

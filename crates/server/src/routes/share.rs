@@ -13,9 +13,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use domain::{BotId, DataGrade, Exchange, Timeframe, Timestamp};
+use domain::{BotId, DataGrade, Exchange, Span, Timeframe, Timestamp};
 use engine::EquityRecord;
-use engine::view::{BotView, LiveGate};
+use engine::view::{BarView, BotView, LiveGate};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use storage::{EQUITY_POINTS_MAX, TradeFilter, TradeProfit};
@@ -56,16 +56,20 @@ async fn held(
     let exchange = Exchange::parse(&config.exchange);
     let exchange = exchange.ok_or_else(|| Problem::not_found("exchange"))?;
     let bars = watch.bars(exchange, config.symbol, timeframe, BARS).await?;
-    let span = timeframe.span().unwrap_or_default();
-    let mut bars = bars.into_iter().skip_while(|bar| bar.open_at + span <= since).peekable();
-    let Some(first) = bars.peek().filter(|bar| bar.open_at <= since + span) else {
-        let detail = "the exchange gives no price of when the bot began";
-        return Err(Problem::new(axum::http::StatusCode::CONFLICT, "NOT_POSSIBLE", detail));
-    };
-    let start = first.open.to_f64();
-    let gain = |price: domain::Amount| (price.to_f64() / start - 1.0) * 100.0;
-    let first = (since.max(first.open_at), 0.0);
-    Ok(std::iter::once(first).chain(bars.map(|b| (b.open_at + span, gain(b.close)))).collect())
+    let detail = "the exchange gives no price of when the bot began";
+    let none = || Problem::new(axum::http::StatusCode::CONFLICT, "NOT_POSSIBLE", detail);
+    line(&bars, timeframe.span().unwrap_or_default(), since).ok_or_else(none)
+}
+
+/// From the last close before `since` on, which must be near; of a market that began later in the
+/// same bar, from that bar's open.
+fn line(bars: &[BarView], span: Span, since: Timestamp) -> Option<Vec<(Timestamp, f64)>> {
+    let (before, after) = bars.split_at(bars.partition_point(|bar| bar.open_at + span <= since));
+    let near = before.last().filter(|bar| since < bar.open_at + span + span).map(|bar| bar.close);
+    let start = near.or(after.first().filter(|bar| bar.open_at <= since).map(|bar| bar.open))?;
+    let gain = |bar: &BarView| (bar.close.to_f64() / start.to_f64() - 1.0) * 100.0;
+    let closes = after.iter().map(|bar| (bar.open_at + span, gain(bar)));
+    Some(std::iter::once((since, 0.0)).chain(closes).collect())
 }
 
 /// What holding the coin would have made since the bot's first point of equity, in percent, without
@@ -187,5 +191,36 @@ const fn words(grade: DataGrade) -> &'static str {
         DataGrade::Bars => "bars alone",
         DataGrade::Backfilled => "fetched later",
         DataGrade::Gap => "with a gap",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Amount;
+
+    #[test]
+    fn the_coin_is_held_from_the_last_close_before_the_bot_began() {
+        let span = Span::from_secs(60);
+        let bar = |minute: i64, close: i64| BarView {
+            open_at: Timestamp(minute * span.0),
+            open: Amount::from_int(90),
+            high: Amount::from_int(120),
+            low: Amount::from_int(80),
+            close: Amount::from_int(close),
+            volume: Amount::ONE,
+            prints: 1,
+        };
+        let bars = [bar(1, 100), bar(2, 110), bar(3, 121)];
+        let at = |seconds: i64| Timestamp(seconds * 1_000_000_000);
+        let gains = |since| {
+            let line = line(&bars, span, since)?;
+            Some(line.iter().map(|(at, g)| (at.0 / 1_000_000_000, g.round())).collect::<Vec<_>>())
+        };
+        assert_eq!(gains(at(130)), Some(vec![(130, 0.0), (180, 10.0), (240, 21.0)]));
+        assert_eq!(gains(at(250)), Some(vec![(250, 0.0)]), "no bar has closed since");
+        assert_eq!(gains(at(70)).map(|line| line.len()), Some(4), "of its first bar the open");
+        assert_eq!(gains(at(30)), None);
+        assert_eq!(gains(at(400)), None, "the last price is old");
     }
 }

@@ -29,7 +29,7 @@ const bot = (id) => ({
   exits: { stop_percent: "2", target_percent: "5", trail_percent: "3" }, managed: false, mode: "paper", lifecycle: "active", holds: [], season: 1,
   created_at: now(), updated_at: now(), state: STATES[id % 3], doing: `Waiting: fast EMA ${draw().toFixed(2)} % under slow; next bar 14:05 UTC.`,
   cash: money(1500), equity: money(1500), equity_peak: "1500", drawdown_percent: money(20), realized_pnl: `-${money(40)}`, unrealized_pnl: money(5),
-  fees_paid: money(9), position: null, dust: "0", open_orders: 1, trades: id % 400, wins: id % 100, entries_today: id % 50, refusals_today: 0, rearms_today: 0, last_decision_at: now(),
+  fees_paid: money(9), position: null, dust: "0", open_orders: 1, trades: id % 400, wins: id % 100, entries_today: id % 50, refusals_today: 0, rearms_today: 0, executions_in_window: 0, last_decision_at: now(),
 });
 const bots = Array.from({ length: BOTS }, (_, i) => bot(i + 1));
 const stop = { account_id: 1, active: false, reason: null, by: null, since: null, at: now() };

@@ -169,15 +169,8 @@ impl Supervisor {
     fn clock_part(&self) -> Part {
         let clocks = self.feeds.clocks();
         let worst = clocks.iter().map(|(exchange, (lower, upper))| {
-            // Surely off only as far as both bounds say so.
-            let surely = if *lower > 0 {
-                *lower
-            } else if *upper < 0 {
-                *upper
-            } else {
-                0
-            };
-            (surely.abs() / 1_000_000, exchange)
+            let off = risk::surely_off(domain::Span(*lower), domain::Span(*upper));
+            (off.0 / 1_000_000, exchange)
         });
         match worst.max() {
             None => part(Status::Degraded, "no exchange's clock is known yet".to_owned()),

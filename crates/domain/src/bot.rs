@@ -177,11 +177,12 @@ pub enum Hold {
     InstrumentHalted,
     Cooldown,
     DailyLimit,
+    ExecutionThrottle,
 }
 
 impl Hold {
     /// All holds, in the order in which they are named.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::UserPaused,
         Self::EmergencyStop,
         Self::UnsupportedExchange,
@@ -192,6 +193,7 @@ impl Hold {
         Self::BudgetExhausted,
         Self::NoExchangeKeys,
         Self::InstrumentHalted,
+        Self::ExecutionThrottle,
         Self::Cooldown,
         Self::DailyLimit,
     ];
@@ -211,6 +213,7 @@ impl Hold {
             Self::InstrumentHalted => "INSTRUMENT_HALTED",
             Self::Cooldown => "COOLDOWN",
             Self::DailyLimit => "DAILY_LIMIT",
+            Self::ExecutionThrottle => "EXECUTION_THROTTLE",
         }
     }
 
@@ -225,6 +228,9 @@ impl Hold {
 pub struct Holds(u16);
 
 impl Holds {
+    /// No hold.
+    pub const NONE: Self = Self(0);
+
     /// Adds one; says whether it was new.
     pub fn insert(&mut self, hold: Hold) -> bool {
         let was = self.0;

@@ -2,9 +2,12 @@
 //! which way is looser. Validation, configuration, the rule that an account may only tighten, and
 //! the documentation read that table.
 
+mod limit;
+
 use crate::{Amount, Rate, RiskMode, Span, StrategyKind};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+
+pub use limit::{Limit, LimitValue, Looser, Unit};
 
 /// Most bots per account and exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,138 +17,6 @@ pub struct Caps {
     pub binance: u32,
     pub kucoin: u32,
     pub luno: u32,
-}
-
-/// Which way a limit lets more through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Looser {
-    /// A larger value.
-    Higher,
-    /// A smaller value.
-    Lower,
-    /// A larger value, and zero, which switches the limit off.
-    HigherOrZero,
-    /// A smaller value, of a limit that zero switches off.
-    LowerOrZero,
-}
-
-/// What a limit is measured in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Percent of what its description names.
-    Percent,
-    /// A plain ratio or an amount of the reporting currency.
-    Number,
-    /// Hundredths of a percent.
-    BasisPoints,
-    /// Seconds.
-    Seconds,
-    /// Milliseconds.
-    Milliseconds,
-    /// Things.
-    Count,
-}
-
-/// One limit of the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
-    /// Its name in the configuration, in HTTP and here.
-    pub key: &'static str,
-    /// What it is measured in.
-    pub unit: Unit,
-    /// Least; for percents and numbers zero itself is refused unless this is zero and
-    /// [`Limit::may_be_zero`].
-    pub min: u32,
-    /// Most.
-    pub max: u32,
-    /// Which way is looser.
-    pub looser: Looser,
-    /// What it does.
-    pub about: &'static str,
-}
-
-/// A limit's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LimitValue {
-    /// Of percents and numbers.
-    Decimal(Amount),
-    /// Of everything that is counted.
-    Whole(u32),
-}
-
-impl fmt::Display for LimitValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Decimal(value) => value.fmt(f),
-            Self::Whole(value) => value.fmt(f),
-        }
-    }
-}
-
-impl Limit {
-    /// Is it a decimal, not a count?
-    pub const fn is_decimal(&self) -> bool {
-        matches!(self.unit, Unit::Percent | Unit::Number)
-    }
-
-    /// Does zero switch it off?
-    pub const fn may_be_zero(&self) -> bool {
-        matches!(self.looser, Looser::HigherOrZero | Looser::LowerOrZero)
-    }
-
-    /// Is this value one that it may have?
-    pub fn allows(&self, value: LimitValue) -> bool {
-        match value {
-            LimitValue::Decimal(value) => {
-                let is_above = value > Amount::from_int(i64::from(self.min));
-                let is_least = value.is_zero() && self.may_be_zero();
-                (is_above || is_least) && value <= Amount::from_int(i64::from(self.max))
-            }
-            LimitValue::Whole(0) if self.may_be_zero() => true,
-            LimitValue::Whole(value) => (self.min..=self.max).contains(&value),
-        }
-    }
-
-    /// What is allowed, in words.
-    pub fn allowed(&self) -> String {
-        let (min, max) = (self.min, self.max);
-        let off = if self.may_be_zero() { ", or 0: off" } else { "" };
-        let unit = match self.unit {
-            Unit::Percent => {
-                return format!(
-                    "a number of percent above {min}, at most {max}, without a sign{off}"
-                );
-            }
-            Unit::Number => return format!("a number above {min}, at most {max}{off}"),
-            Unit::BasisPoints => " of basis points",
-            Unit::Seconds => " of seconds",
-            Unit::Milliseconds => " of milliseconds",
-            Unit::Count => "",
-        };
-        format!("a whole number{unit} from {min} to {max}{off}")
-    }
-
-    /// Does `own` let more through than `fleet`?
-    pub fn is_looser(&self, own: LimitValue, fleet: LimitValue) -> bool {
-        let zero = |value| match value {
-            LimitValue::Decimal(value) => value.is_zero(),
-            LimitValue::Whole(value) => value == 0,
-        };
-        if self.may_be_zero() && (zero(own) || zero(fleet)) {
-            // Off is the loosest of all.
-            return zero(own) && !zero(fleet);
-        }
-        let is_higher = match (own, fleet) {
-            (LimitValue::Decimal(own), LimitValue::Decimal(fleet)) => own.cmp(&fleet),
-            (LimitValue::Whole(own), LimitValue::Whole(fleet)) => own.cmp(&fleet),
-            // Never: a limit has one kind of value.
-            _ => std::cmp::Ordering::Greater,
-        };
-        match self.looser {
-            Looser::Higher | Looser::HigherOrZero => is_higher.is_gt(),
-            Looser::Lower | Looser::LowerOrZero => is_higher.is_lt(),
-        }
-    }
 }
 
 trait Field {
@@ -248,6 +119,12 @@ limits! {
     order_size_max_percent: Amount = "100", Percent 0..100 Higher;
     /// Largest order, of the visible depth inside the price collar.
     depth_share_max_percent: Amount = "50", Percent 0..100 Higher;
+    /// Chasing: a taking entry may not pay more than this above the first one wanted in its window.
+    chase_max_bp: u32 = 100, BasisPoints 1..10_000 Higher;
+    /// Chasing: how long the first price wanted counts; then the next one is the first.
+    chase_window_s: u32 = 300, Seconds 1..86_400 Lower;
+    /// Farthest that our clock may surely be from the exchange's; live also asks that it is known.
+    clock_offset_max_ms: u32 = 1_000, Milliseconds 1..60_000 Higher;
     /// An equal order within this time is a duplicate.
     duplicate_window_ms: u32 = 500, Milliseconds 0..60_000 Lower;
     /// Entries of a bot a UTC day, directional strategies.
@@ -256,6 +133,14 @@ limits! {
     entries_per_day_grid_dca: u32 = 500, Count 1..1_000_000_000 Higher;
     /// Entries of a bot a UTC day, market making.
     entries_per_day_market_making: u32 = 5_000, Count 1..1_000_000_000 Higher;
+    /// Execution throttle: the window in which a bot's executed entries are counted, in sixths.
+    execution_throttle_window_s: u32 = 600, Seconds 60..86_400 Lower;
+    /// Executed entries in the window that hold a bot until a person re-arms it, directional.
+    execution_throttle_directional: u32 = 40, Count 1..1_000_000_000 HigherOrZero;
+    /// The same, grid and DCA.
+    execution_throttle_grid_dca: u32 = 300, Count 1..1_000_000_000 HigherOrZero;
+    /// The same, market making.
+    execution_throttle_market_making: u32 = 1_000, Count 1..1_000_000_000 HigherOrZero;
     /// Orders a second, all paper bots of an account on an exchange; 30 % are kept for exits.
     orders_per_second_max: u32 = 5, Count 1..1_000_000 Higher;
     /// Loss of the day's opening equity that stops entries until the next UTC day.
@@ -424,6 +309,26 @@ impl Policy {
             StrategyKind::MarketMaking => self.entries_per_day_market_making,
             _ => self.entries_per_day_directional,
         }
+    }
+
+    /// Executed entries in the window at which a bot is throttled; `None`: never.
+    pub const fn execution_throttle(&self, kind: StrategyKind) -> Option<u32> {
+        let maximum = match kind {
+            StrategyKind::Grid | StrategyKind::Dca => self.execution_throttle_grid_dca,
+            StrategyKind::MarketMaking => self.execution_throttle_market_making,
+            _ => self.execution_throttle_directional,
+        };
+        if maximum == 0 { None } else { Some(maximum) }
+    }
+
+    /// See [`Policy::execution_throttle_window_s`].
+    pub fn execution_throttle_window(&self) -> Span {
+        Span::from_secs(i64::from(self.execution_throttle_window_s))
+    }
+
+    /// See [`Policy::chase_window_s`].
+    pub fn chase_window(&self) -> Span {
+        Span::from_secs(i64::from(self.chase_window_s))
     }
 
     /// See [`Policy::duplicate_window_ms`].

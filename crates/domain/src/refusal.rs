@@ -57,6 +57,10 @@ refusals! {
     NotFresh "NOT_FRESH" { state: String },
     /// The spread is wider than the collar.
     SpreadTooWide "SPREAD_TOO_WIDE" { spread_bp: f64, collar_bp: u32 },
+    /// Our clock is too far from the exchange's.
+    ClockSkew "CLOCK_SKEW" { off_ms: i64, maximum_ms: u32 },
+    /// How far our clock is from the exchange's was not measured yet.
+    ClockUnknown "CLOCK_UNKNOWN" { exchange: crate::Exchange },
     /// The instrument does not take such orders now.
     InstrumentHalted "INSTRUMENT_HALTED" { status: crate::InstrumentStatus },
     /// The price is not a multiple of the tick size or outside the exchange's range.
@@ -73,6 +77,8 @@ refusals! {
     PriceCollar "PRICE_COLLAR" { price: Amount, limit: Amount },
     /// The order is large against the visible depth.
     DepthShare "DEPTH_SHARE" { quantity: Amount, visible: Amount, maximum_percent: Amount },
+    /// The price ran away from the first entry wanted; following it further is chasing.
+    Chasing "CHASING_PRICE" { price: Amount, first: Amount, worse_bp: f64, maximum_bp: u32, window_s: u32 },
     /// A spot sell may not exceed what is held.
     NotHeld "NOT_HELD" { quantity: Amount, held: Amount },
     /// The bot's cash does not cover the order's worst case.

@@ -1,6 +1,7 @@
 //! A bot's state, and the one function through which its lifecycle and holds change.
 
 use crate::autopilot::{Piloted, Sample};
+use crate::entries::FirstEntry;
 use crate::live::LiveBot;
 use crate::output::{BotChange, BotRecord, RefusalRecord};
 use crate::training::Training;
@@ -11,6 +12,7 @@ use domain::{
 };
 use ledger::BotBooks;
 use market::Slot;
+use risk::Executions;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -115,6 +117,10 @@ pub(crate) struct Bot {
     pub(crate) refusals: u32,
     pub(crate) last_order: Option<(Side, Option<Price>, Quantity, Timestamp)>,
     pub(crate) last_decision_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) first_entry: Option<FirstEntry>,
+    #[serde(default)]
+    pub(crate) executions: Executions,
     /// Beside its books while it trades real money.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) live: Option<Box<LiveBot>>,
@@ -182,6 +188,8 @@ impl Bot {
             refusals: 0,
             last_order: None,
             last_decision_at: None,
+            first_entry: None,
+            executions: Executions::default(),
             live: None,
             fixed: Fixed::default(),
             is_dirty: false,

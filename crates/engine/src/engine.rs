@@ -129,7 +129,8 @@ impl Engine {
                 self.latency[*exchange as usize].measure(*span);
             }
             InputKind::Clock { exchange, offset_lower, offset_upper } => {
-                let clock = Clock { lower: *offset_lower, upper: *offset_upper };
+                let (lower, upper) = (*offset_lower, *offset_upper);
+                let clock = Clock { lower, upper, is_known: true };
                 self.markets.clocks[*exchange as usize] = clock;
             }
             InputKind::Switches(switches) => {

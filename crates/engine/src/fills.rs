@@ -269,7 +269,9 @@ impl Shard {
             OrderPurpose::Exit(reason) if order.filled.is_positive() => {
                 self.close_trade(slot, &order, reason, at, world, out);
             }
-            OrderPurpose::Entry if order.filled.is_positive() => self.bots[slot].entries += 1,
+            OrderPurpose::Entry if order.filled.is_positive() => {
+                self.entry_executed(slot, world, out);
+            }
             _ => {}
         }
         if let Some(live) = &mut self.bots[slot].live {

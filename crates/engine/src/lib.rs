@@ -14,6 +14,7 @@ mod command;
 mod commands;
 mod decide;
 mod engine;
+mod entries;
 mod equity;
 mod exits;
 mod fills;

@@ -9,6 +9,7 @@ use domain::{
     InstrumentStatus, MarketEvent, Price, Print, Round, Span, Symbol, Timeframe, Timestamp,
 };
 use market::{Average, BarBuilder, Book, IndicatorSet, PrintIds};
+use risk::surely_off;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
@@ -398,6 +399,15 @@ impl Market {
 pub(crate) struct Clock {
     pub(crate) lower: Span,
     pub(crate) upper: Span,
+    /// Measured since the start.
+    pub(crate) is_known: bool,
+}
+
+impl Clock {
+    /// How far the two clocks surely are from one another; `None`: not measured.
+    pub(crate) fn off(self) -> Option<Span> {
+        self.is_known.then(|| surely_off(self.lower, self.upper))
+    }
 }
 
 /// All markets, by the id under which they were interned.

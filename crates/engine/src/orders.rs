@@ -223,6 +223,7 @@ impl Shard {
         while sent.front().is_some_and(|at| world.now - *at >= SECOND) {
             sent.pop_front();
         }
+        self.note_entry(slot, &intent, world);
         let mut snapshot = self.snapshot(slot, instrument, wanted.side, world);
         let is_live = intent.mode == Mode::Live;
         let account = if is_live { self.live_risk(slot, world) } else { None };
@@ -288,6 +289,8 @@ impl Shard {
             open_orders: interest.map_or(0, |i| i.venue.live_count()),
             own_opposite: interest.and_then(|i| i.venue.own_best(side.opposite())),
             last_order: bot.last_order,
+            first_entry: bot.first_entry.map(|f| (f.side, f.price, f.at)),
+            clock_off: world.markets.clocks[exchange].off(),
             orders_last_second: self.sent[exchange].len() as u32,
             entries_today: bot.day.entries,
             daily_loss_percent: equity.map(|e| loss_percent(bot.day.opening_equity, e)),

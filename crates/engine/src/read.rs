@@ -313,6 +313,7 @@ fn released_by(hold: Hold) -> &'static str {
         Hold::InstrumentHalted => "the exchange trades the instrument again",
         Hold::Cooldown => "time",
         Hold::DailyLimit => "the next UTC day",
+        Hold::ExecutionThrottle => "a person re-arms it",
     }
 }
 
@@ -340,6 +341,7 @@ fn bot_view(shard: &Shard, slot: usize, world: &World<'_>) -> BotView {
         entries_today: bot.day.entries,
         refusals_today: bot.day.refusals,
         rearms_today: bot.day.rearms,
+        executions_in_window: bot.executions.within(world.now, shard.policy(world).1),
         last_decision_at: bot.last_decision_at,
     }
 }

@@ -78,6 +78,7 @@ fn paused(shard: &Shard, slot: usize, hold: Hold, world: &World<'_>) -> String {
         Hold::CircuitBreaker => {
             "Paused by its circuit breaker; closes on the next UTC day or by hand.".to_owned()
         }
+        Hold::ExecutionThrottle => crate::entries::throttled(bot, shard.policy(world).1),
         Hold::BudgetExhausted => format!(
             "Paused: needs {} {} available on {}; deposit it.",
             bot.config().capital,
@@ -212,6 +213,14 @@ pub(crate) fn refusal_figures(refusal: &domain::Refusal) -> String {
         R::DepthShare { quantity, visible, maximum_percent } => {
             format!("{quantity} > {maximum_percent} % of the visible {visible}")
         }
+        R::Chasing { price, first, worse_bp, maximum_bp, window_s } => format!(
+            "would chase: {price} is {worse_bp:.1} bp worse than {first} within {window_s} s, \
+             limit {maximum_bp} bp"
+        ),
+        R::ClockSkew { off_ms, maximum_ms } => {
+            format!("clock {off_ms} ms off the exchange's, limit {maximum_ms} ms: check NTP")
+        }
+        R::ClockUnknown { exchange } => format!("{exchange}'s clock was not measured yet"),
         R::NotHeld { quantity, held } => format!("sells {quantity}, holds {held}"),
         R::InsufficientFunds { needed, available } => {
             format!("needs {needed}, has {available}")

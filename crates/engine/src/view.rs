@@ -33,6 +33,8 @@ pub struct BotView {
     pub entries_today: u32,
     pub refusals_today: u32,
     pub rearms_today: u32,
+    /// Executed entries that the execution throttle counts.
+    pub executions_in_window: u32,
     pub last_decision_at: Option<Timestamp>,
 }
 

@@ -49,6 +49,7 @@ fn proven() -> Market {
     rig.now = *now;
     rig.engine = Engine::restore(rig.config.clone(), rows.clone()).unwrap();
     rig.switches(|s| s.live_trading = true);
+    measure_clock(&mut rig);
     rig.answer_wants();
     let mut feed = Feed::new(InstrumentId(0));
     (feed.update_id, feed.print_id) = (10_000_000, 10_000_000);
@@ -61,6 +62,11 @@ fn proven() -> Market {
     }
     market.begun = market.rig.out.len();
     market
+}
+
+fn measure_clock(rig: &mut Rig) {
+    let (offset_lower, offset_upper) = (Span::from_millis(-20), Span::from_millis(30));
+    rig.input(InputKind::Clock { exchange: EXCHANGE, offset_lower, offset_upper });
 }
 
 fn begin() -> Market {
@@ -480,6 +486,11 @@ fn after_a_restart_nothing_enters_before_the_exchange_was_heard() {
     assert!(market.is_flat(), "its exits go on");
     assert_eq!(fake.orders.values().filter(|o| o.1).count(), entries);
     fake.open(&mut market);
+    fake.trade(&mut market, 2 * 3_600);
+    assert_eq!(fake.orders.values().filter(|o| o.1).count(), entries, "its clock was not heard");
+    let refused = market.rig.refusals().last().unwrap().refusal.clone();
+    assert_eq!(refused, Refusal::ClockUnknown { exchange: EXCHANGE });
+    measure_clock(&mut market.rig);
     fake.trade(&mut market, 2 * 3_600);
     assert!(fake.orders.values().filter(|o| o.1).count() > entries);
     assert!(fake.orders.values().all(|(times, _)| *times == 1), "each goes out once");

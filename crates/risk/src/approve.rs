@@ -5,8 +5,8 @@ use crate::exposure::AccountRisk;
 use crate::figures::Figures;
 use domain::{
     AccountId, Amount, BotId, Currency, FeedState, Holds, Instrument, InstrumentId, Lifecycle,
-    Mode, OrderId, OrderKind, OrderPurpose, Policy, Price, Quantity, Refusal, Side, TimeInForce,
-    Timestamp,
+    Mode, OrderId, OrderKind, OrderPurpose, Policy, Price, Quantity, Refusal, Side, Span,
+    TimeInForce, Timestamp,
 };
 use market::Book;
 use smallvec::SmallVec;
@@ -89,6 +89,10 @@ pub struct Snapshot<'a> {
     pub own_opposite: Option<Price>,
     /// The bot's last order: side, limit, quantity, when.
     pub last_order: Option<(Side, Option<Price>, Quantity, Timestamp)>,
+    /// The first taking entry that the bot wanted, as far as it may still count: side, price, when.
+    pub first_entry: Option<(Side, Price, Timestamp)>,
+    /// How far our clock surely is from the exchange's; `None`: not measured.
+    pub clock_off: Option<Span>,
     /// Orders of the account on this exchange in the last second.
     pub orders_last_second: u32,
     /// The bot's entries on this UTC day.

@@ -6,9 +6,10 @@
 use crate::figures::Figures;
 use crate::{LiveStanding, OrderIntent, Snapshot};
 use domain::{
-    Amount, InstrumentStatus, Lifecycle, Mode, OrderKind, Price, Rate, Refusal, Round, Side,
+    Amount, InstrumentStatus, Lifecycle, Mode, OrderKind, Price, Rate, Refusal, Round, Side, Span,
     StrategyKind,
 };
+use market::Book;
 
 /// What a check is: what is wanted, what is known, what follows from both.
 pub type Rule = fn(&OrderIntent, &Snapshot<'_>, &Figures) -> Result<(), Refusal>;
@@ -40,6 +41,7 @@ pub const CHECKS: &[Check] = &[
     entries("breaker", breaker),
     always("fresh", fresh),
     entries("spread", spread),
+    entries("clock", clock),
     always("status", status),
     always("price_filter", price_filter),
     always("lot_size", lot_size),
@@ -48,6 +50,7 @@ pub const CHECKS: &[Check] = &[
     always("order_size", order_size),
     always("price_collar", price_collar),
     entries("depth_share", depth_share),
+    entries("chasing", chasing),
     always("held", held),
     always("funds", funds),
     always("duplicate", duplicate),
@@ -116,6 +119,28 @@ fn spread(_: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal>
         // A book without a spread is refused as not fresh.
         _ => Ok(()),
     }
+}
+
+/// What comes late, or seems to come from the future, is not what the market is. Simulated orders
+/// only ask where it was measured: a tape has no clock to compare.
+fn clock(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
+    let maximum_ms = s.policy.clock_offset_max_ms;
+    match s.clock_off {
+        Some(off) if off > Span::from_millis(i64::from(maximum_ms)) => {
+            Err(Refusal::ClockSkew { off_ms: off.0 / 1_000_000, maximum_ms })
+        }
+        None if intent.mode == Mode::Live => {
+            Err(Refusal::ClockUnknown { exchange: s.instrument.exchange })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How far two clocks surely are from one another, by the bounds of their difference: only as far as
+/// both bounds say so.
+pub fn surely_off(lower: Span, upper: Span) -> Span {
+    let zero = Span::ZERO;
+    if lower > zero { lower } else { Span(upper.min(zero).0.saturating_neg()) }
 }
 
 fn status(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
@@ -251,6 +276,44 @@ fn depth_share(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<()
         visible: Amount::from_scaled(visible, i.quantity_scale, Round::Down),
         maximum_percent,
     })
+}
+
+/// Each single order may be inside the price collar while a row of them climbs with a price that
+/// runs away: the first price wanted bounds them all for a while. Exits never ask: they have to get
+/// out, and are re-priced at the collar.
+fn chasing(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {
+    let Some(price) = taking_price(intent, s.book) else { return Ok(()) };
+    let window = s.policy.chase_window();
+    let running =
+        s.first_entry.filter(|(side, _, at)| *side == intent.side && intent.at - *at < window);
+    let Some((_, first, _)) = running else { return Ok(()) };
+    let worse = match intent.side {
+        Side::Buy => i128::from(price.0) - i128::from(first.0),
+        Side::Sell => i128::from(first.0) - i128::from(price.0),
+    };
+    let maximum_bp = s.policy.chase_max_bp;
+    if worse * 10_000 <= i128::from(first.0) * i128::from(maximum_bp) {
+        return Ok(());
+    }
+    Err(Refusal::Chasing {
+        price: s.instrument.price_amount(price),
+        first: s.instrument.price_amount(first),
+        worse_bp: worse as f64 * 1e4 / first.0 as f64,
+        maximum_bp,
+        window_s: s.policy.chase_window_s,
+    })
+}
+
+/// At what an order would take right now; `None`: it rests, or there is nothing to take. Resting
+/// orders wait for the price to come to them: they chase nothing.
+pub fn taking_price(intent: &OrderIntent, book: &Book) -> Option<Price> {
+    let touch = book.best(intent.side.opposite())?.price;
+    match (intent.kind, intent.side) {
+        (OrderKind::Market, _) => Some(touch),
+        (OrderKind::Limit { post_only: true, .. }, _) => None,
+        (OrderKind::Limit { price, .. }, Side::Buy) => (price >= touch).then_some(price),
+        (OrderKind::Limit { price, .. }, Side::Sell) => (price <= touch).then_some(price),
+    }
 }
 
 fn held(intent: &OrderIntent, s: &Snapshot<'_>, _: &Figures) -> Result<(), Refusal> {

@@ -15,6 +15,8 @@ mod gate;
 mod permission;
 mod permit;
 mod protections;
+mod throttle;
+pub mod unlimited;
 mod wire;
 
 pub use anomaly::{
@@ -22,7 +24,7 @@ pub use anomaly::{
     trades_an_hour_max,
 };
 pub use approve::{ApprovedOrder, LiveStanding, OrderIntent, Refused, Snapshot, check};
-pub use checks::{CHECKS, Check, Rule};
+pub use checks::{CHECKS, Check, Rule, surely_off, taking_price};
 pub use exposure::{ASSETS_MIN, AccountRisk, Exposure};
 pub use figures::Figures;
 pub use gate::{
@@ -32,4 +34,5 @@ pub use gate::{
 pub use permission::{Condition, Permission, Wish, permission, table};
 pub use permit::{EntryPermit, Permit, PermitMisfit, ReducePermit};
 pub use protections::{Closed, Peaks, Protection, Recent, percent_of};
+pub use throttle::{Executions, Throttled};
 pub use wire::{EmergencyLatch, OrderCounts, WireGate, WirePass, WireStop};

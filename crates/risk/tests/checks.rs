@@ -34,6 +34,8 @@ struct Situation {
     open_orders: u32,
     own_opposite: Option<i64>,
     last_order: Option<(Side, Option<Price>, Quantity, Timestamp)>,
+    first_entry: Option<(Side, Price, Timestamp)>,
+    clock_off: Option<Span>,
     orders_last_second: u32,
     entries_today: u32,
     daily_loss_percent: Option<Amount>,
@@ -95,6 +97,8 @@ fn good() -> Situation {
         open_orders: 0,
         own_opposite: None,
         last_order: None,
+        first_entry: None,
+        clock_off: None,
         orders_last_second: 0,
         entries_today: 0,
         daily_loss_percent: Some(Amount::ZERO),
@@ -143,14 +147,11 @@ impl Situation {
             asks: side(&self.asks),
         });
         let snapshot = Snapshot {
-            instrument: &self.instrument,
-            book: &book,
             reference: self.reference.map(Price),
             breaker: self.breaker,
             rate_unknown: self.rate_unknown,
             account: self.account.as_ref(),
             feed: &self.feed,
-            policy: &self.policy,
             policy_version: 3,
             emergency_stop: self.emergency_stop,
             flag_off: self.flag_off,
@@ -167,11 +168,14 @@ impl Situation {
             open_orders: self.open_orders,
             own_opposite: self.own_opposite.map(Price),
             last_order: self.last_order,
+            first_entry: self.first_entry,
+            clock_off: self.clock_off,
             orders_last_second: self.orders_last_second,
             entries_today: self.entries_today,
             daily_loss_percent: self.daily_loss_percent,
             edge_bp: self.edge_bp,
             live: self.live,
+            ..risk::unlimited::snapshot(&self.instrument, &book, &self.policy)
         };
         check(self.intent, &snapshot)
             .map(|approved| {
@@ -306,6 +310,7 @@ fn live_is_refused_by_the_accounts_day_and_shares_where_paper_is_not() {
         good().with(|s| {
             (s.intent.mode, s.account) = (mode, Some(account.clone()));
             s.live = Some(LiveStanding { missing: None, size: Some(amount("1000")) });
+            s.clock_off = Some(Span::ZERO);
         })
     };
     passes("paper", &live(Mode::Paper));
@@ -328,6 +333,7 @@ fn live_entries_ask_the_gate_and_keep_to_the_size_that_it_gives() {
     let live = |standing| {
         good().with(|s| {
             (s.intent.mode, s.account, s.live) = (Mode::Live, Some(account.clone()), standing);
+            s.clock_off = Some(Span::ZERO);
         })
     };
     let standing = |missing, size: &str| Some(LiveStanding { missing, size: Some(amount(size)) });
@@ -461,6 +467,100 @@ fn duplicates_self_matches_and_floods_are_refused() {
 }
 
 #[test]
+fn entries_do_not_follow_a_price_that_runs_away() {
+    use Refusal as R;
+    let ran = |first: i64, seconds| {
+        let at = NOW - Span::from_secs(seconds);
+        good().with(|s| s.first_entry = Some((Side::Buy, Price(first), at)))
+    };
+    // The ask is 100.00; 1 % above 99.01 is 100.0001.
+    passes("one percent above the first", &ran(9_901, 299));
+    let refusal = |price: &str, worse_bp| R::Chasing {
+        price: amount(price),
+        first: amount("99"),
+        worse_bp,
+        maximum_bp: 100,
+        window_s: 300,
+    };
+    let (price, first) = (10_000.0, 9_900.0);
+    let worse_bp = |price: f64| (price - first) * 1e4 / first;
+    refused("more than that", &ran(9_900, 299), refusal("100", worse_bp(price)));
+    passes("the window is over", &ran(9_900, 300));
+    passes("a better price is nobody's chase", &ran(20_000, 1));
+    let limit_at =
+        |price, post_only| ran(9_900, 1).with(|s| s.intent.kind = limit(price, post_only));
+    refused("a limit that takes", &limit_at(10_010, false), refusal("100.1", worse_bp(10_010.0)));
+    passes("a limit that rests", &limit_at(9_999 / 5 * 5, false));
+    passes("a post-only order", &limit_at(9_990, true));
+    let sold = exit().with(|s| s.first_entry = Some((Side::Sell, Price(50_000), NOW)));
+    passes("an exit has to get out", &sold);
+}
+
+/// Whatever the prices: with a first price in the window, what is let through is within the limit of
+/// it, and a row of entries climbs no faster than that.
+#[test]
+fn a_row_of_entries_climbs_by_no_more_than_the_limit_in_a_window() {
+    use rand::{Rng, SeedableRng};
+    let mut random = rand::rngs::StdRng::seed_from_u64(7);
+    for _ in 0..2_000 {
+        let (mut first, mut ask, mut let_through) = (None::<i64>, 10_000i64, 0);
+        for step in 0..20 {
+            ask = (ask + random.random_range(-3..=8) * 5).max(5_000);
+            let price = *first.get_or_insert(ask);
+            let situation = good().with(|s| {
+                (s.asks, s.bids) = (vec![(ask, 10_000)], vec![(ask - 5, 10_000)]);
+                s.first_entry = Some((Side::Buy, Price(price), NOW - Span::from_secs(step)));
+            });
+            let is_chase = (ask - price) * 100 > price;
+            let answer = situation.judge();
+            let_through += u32::from(answer.is_ok());
+            match answer {
+                Ok(_) => assert!(!is_chase, "{ask} after {price}"),
+                Err((refusal, _)) => {
+                    assert!(is_chase, "{ask} after {price}: {refusal:?}");
+                    assert_eq!(refusal.code(), RefusalCode::Chasing);
+                }
+            }
+        }
+        assert!(let_through > 0, "the first is none");
+    }
+}
+
+#[test]
+fn a_clock_that_is_off_or_unknown_in_live_refuses_entries() {
+    use Refusal as R;
+    let off = |ms| good().with(|s| s.clock_off = Some(Span::from_millis(ms)));
+    passes("at the limit", &off(1_000));
+    refused("beyond", &off(1_001), R::ClockSkew { off_ms: 1_001, maximum_ms: 1_000 });
+    passes("not measured, on paper", &good());
+    let live = good().with(|s| {
+        s.intent.mode = Mode::Live;
+        s.live = Some(LiveStanding { missing: None, size: Some(amount("1000")) });
+        s.account = Some(AccountRisk {
+            exposure: Exposure::default(),
+            quote_rate: Amount::ONE,
+            daily_loss_percent: Amount::ZERO,
+        });
+    });
+    refused("not measured, live", &live, R::ClockUnknown { exchange: Exchange::Kucoin });
+    passes("measured", &live.clone().with(|s| s.clock_off = Some(Span::ZERO)));
+    passes("an exit", &exit().with(|s| s.clock_off = Some(Span::from_secs(60))));
+}
+
+#[test]
+fn a_feed_that_resyncs_refuses_by_its_own_word_entries_and_exits_alike() {
+    for side in [good(), exit()] {
+        for (feed, state) in [
+            (FeedState::Resyncing("gap of 3 updates".to_owned()), "resyncing"),
+            (FeedState::Stale("silent for 5 s".to_owned()), "stale"),
+        ] {
+            let refusal = Refusal::NotFresh { state: state.to_owned() };
+            refused(state, &side.clone().with(|s| s.feed = feed.clone()), refusal);
+        }
+    }
+}
+
+#[test]
 fn loss_position_and_edge_are_limits_of_entries() {
     use Refusal as R;
     let (loss_percent, maximum_percent) = (amount("5"), amount("5"));
@@ -492,6 +592,8 @@ fn the_first_failing_check_names_the_refusal_and_the_rest_follow_in_order() {
         s.intent.quantity = Quantity(99_995);
         s.cash = Amount::ZERO;
         s.last_order = Some((Side::Buy, None, Quantity(99_995), NOW));
+        s.first_entry = Some((Side::Buy, Price(5_000), NOW));
+        s.clock_off = Some(Span::from_secs(2));
         s.orders_last_second = 9;
         s.entries_today = 99;
         s.daily_loss_percent = Some(amount("9"));
@@ -507,10 +609,12 @@ fn the_first_failing_check_names_the_refusal_and_the_rest_follow_in_order() {
         C::Held,
         C::NotFresh,
         C::SpreadTooWide,
+        C::ClockSkew,
         C::InstrumentHalted,
         C::LotSize,
         C::OrderTooLarge,
         C::DepthShare,
+        C::Chasing,
         C::InsufficientFunds,
         C::Duplicate,
         C::OrderRate,
@@ -530,6 +634,8 @@ fn exits_skip_flags_holds_counts_loss_edge_and_exposure_and_nothing_else() {
         s.flag_off = Some("ENABLE_TRADING");
         s.lifecycle = Lifecycle::Stopped;
         s.holds = Hold::ALL.to_vec();
+        s.first_entry = Some((Side::Sell, Price(99_999), NOW));
+        s.clock_off = Some(Span::from_secs(60));
         s.orders_last_second = 99;
         s.entries_today = 9_999;
         s.daily_loss_percent = None;
@@ -549,7 +655,9 @@ fn exits_skip_flags_holds_counts_loss_edge_and_exposure_and_nothing_else() {
         "holds",
         "breaker",
         "spread",
+        "clock",
         "depth_share",
+        "chasing",
         "order_rate",
         "entries_per_day",
         "rates",

@@ -27,7 +27,7 @@ export const ACTIONS: Record<Action, Words> = {
   rearm: {
     label: "Re-arm …",
     done: "re-armed",
-    ask: "The bodyguard stopped it. Re-arming counts, is shown, and starts its peak anew.",
+    ask: "The bodyguard or the execution throttle stopped it: look why first. Re-arming is recorded; what it counted, and its peak, start anew.",
   },
   flatten: {
     label: "Sell position …",
@@ -43,7 +43,7 @@ export function possible(bot: Bot): Action[] {
   if (bot.lifecycle === "active") {
     list.push(bot.holds.includes("USER_PAUSED") || bot.holds.includes("EMERGENCY_STOP") ? "resume" : "pause", "stop");
   }
-  if (bot.holds.includes("RISK_STOP")) list.push("rearm");
+  if (bot.holds.includes("RISK_STOP") || bot.holds.includes("EXECUTION_THROTTLE")) list.push("rearm");
   if (bot.position) list.push("flatten");
   if (bot.lifecycle === "stopped" && !bot.position) list.push("retire");
   return list;

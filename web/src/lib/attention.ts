@@ -48,7 +48,7 @@ export function attention({ portfolio, health, markets, bots }: Known): Point[] 
   return [...bad, ...notice];
 }
 
-const SERIOUS: string[] = ["RISK_STOP", "CIRCUIT_BREAKER", "ROGUE", "BUDGET_EXHAUSTED", "INSTRUMENT_HALTED"];
+const SERIOUS: string[] = ["RISK_STOP", "CIRCUIT_BREAKER", "EXECUTION_THROTTLE", "ROGUE", "BUDGET_EXHAUSTED", "INSTRUMENT_HALTED"];
 
 function names(bots: Bot[]): string {
   const shown = bots.slice(0, 3).map((b) => b.name).join(", ");
@@ -107,6 +107,7 @@ export const HOLDS: Record<string, string> = {
   BUDGET_EXHAUSTED: "Not enough money in the wallet",
   NO_EXCHANGE_KEYS: "No exchange key",
   INSTRUMENT_HALTED: "The exchange halted the market",
+  EXECUTION_THROTTLE: "Too many entries in a short time, until re-armed by a person",
   COOLDOWN: "Cooling down",
   DAILY_LIMIT: "Its daily limit is reached",
 };

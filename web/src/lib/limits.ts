@@ -48,11 +48,24 @@ export function limits(policy: Policy, guard: Shapes["Bodyguard"], bots: Bot[]):
       then: `Hold RISK_STOP; re-arms itself after ${Math.round(policy.rearm_after_s / 60)} min, at most ${policy.rearms_per_day_max} times a day`,
     });
   }
+  const busiest = guard.bots.reduce<Shapes["Guarded"] | null>((a, b) => (pace(b) > (a ? pace(a) : 0) ? b : a), null);
+  if (busiest && busiest.executions_max !== null) {
+    list.push({
+      what: "Executed entries in a row",
+      scope: `most: ${busiest.name}`,
+      now: String(busiest.executions_in_window),
+      most: `${busiest.executions_max} in ${Math.round(policy.execution_throttle_window_s / 60)} min`,
+      use: pace(busiest),
+      then: "Hold EXECUTION_THROTTLE, until a person re-arms it",
+    });
+  }
   list.push(...entries(policy, inUse));
   list.push(
     { what: "Spread", scope: "each market", now: null, reason: "checked with each order", most: `${policy.spread_collar_bp} bp`, use: null, then: "Entries wait until it is narrower" },
     { what: "Price of an order", scope: "each order", now: null, reason: "checked with each order", most: `${policy.price_collar_bp} bp from the best`, use: null, then: "The order is blocked; exits go on at the collar" },
     { what: "Size of an order", scope: "each order", now: null, reason: "checked with each order", most: `${percent(policy.order_size_max_percent, 0)} of equity, ${percent(policy.depth_share_max_percent, 0)} of the book`, use: null, then: "The order is blocked" },
+    { what: "Chasing a price", scope: "each entry that takes", now: null, reason: "checked with each order", most: `${policy.chase_max_bp} bp in ${Math.round(policy.chase_window_s / 60)} min`, use: null, then: "The entry is blocked; exits go on" },
+    { what: "Clock against the exchange", scope: "exchange", now: null, reason: "checked with each order", most: `${policy.clock_offset_max_ms} ms`, use: null, then: "Entries are blocked until the clocks agree; live also while it is not measured" },
     { what: "Orders a second", scope: "exchange", now: null, reason: "checked with each order", most: String(policy.orders_per_second_max), use: null, then: "Entries are blocked for that second; 30 % is kept for exits" },
     { what: "Losses in a row", scope: "bot", now: null, reason: "kept by the bodyguard", most: String(policy.consecutive_losses_max), use: null, then: `The bot cools down for ${Math.round(policy.consecutive_losses_pause_s / 60)} min` },
     { what: "Loss of the day, bot", scope: "bot", now: null, reason: "checked with each order", most: percent(policy.daily_loss_max_percent, 0), use: null, then: "No entries until the next UTC day" },
@@ -81,6 +94,10 @@ function entries(policy: Policy, bots: Bot[]): Limit[] {
       then: "That bot takes no entries until the next UTC day",
     }];
   });
+}
+
+function pace(guarded: Shapes["Guarded"]): number {
+  return guarded.executions_max ? guarded.executions_in_window / guarded.executions_max : 0;
 }
 
 function part(now: string | null, most: string): number | null {

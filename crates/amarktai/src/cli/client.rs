@@ -84,7 +84,8 @@ pub enum BotsVerb {
         /// Its name or id
         bot: String,
     },
-    /// Let it open positions again after a risk stop; its equity peak starts anew
+    /// Let it open positions again after a risk stop or the execution throttle; what they measured
+    /// starts anew
     Rearm {
         /// Its name or id
         bot: String,

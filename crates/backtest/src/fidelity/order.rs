@@ -2,28 +2,14 @@
 
 use super::Market;
 use domain::{
-    AccountId, Amount, BookUpdate, BotId, ExitReason, FeedState, Holds, InstrumentId, Level,
-    Lifecycle, Mode, OrderId, OrderKind, OrderPurpose, Policy, Price, Quantity, RiskMode, Side,
-    Span, StrategyKind, TimeInForce, Timestamp,
+    AccountId, BookUpdate, BotId, ExitReason, InstrumentId, Level, Mode, OrderId, OrderKind,
+    OrderPurpose, Price, Quantity, Side, Span, TimeInForce, Timestamp,
 };
 use market::Book;
-use risk::{ApprovedOrder, OrderIntent, Snapshot};
+use risk::{ApprovedOrder, OrderIntent};
 
 /// The id of an order that has an exchange of its own.
 pub(super) const ID: OrderId = OrderId { bot: BotId(1), seq: 1 };
-
-fn permissive() -> Policy {
-    Policy {
-        spread_collar_bp: 10_000,
-        price_collar_bp: 10_000,
-        order_size_max_percent: Amount::from_int(100),
-        depth_share_max_percent: Amount::from_int(100),
-        duplicate_window_ms: 0,
-        orders_per_second_max: 1_000_000,
-        position_max_percent_safe: Amount::from_int(100),
-        ..Policy::default()
-    }
-}
 
 /// A book in which anything could be had at the price where it stands.
 fn deep(side: Side, price: Price, tick: Price) -> Book {
@@ -65,39 +51,9 @@ pub(super) fn approve(
         purpose,
         at,
     };
-    let (policy, rich) = (permissive(), Amount::from_int(1_000_000_000_000));
-    let snapshot = Snapshot {
-        instrument: market.instrument,
-        book: &deep(side, near, market.instrument.tick_size),
-        feed: &FeedState::Fresh,
-        policy: &policy,
-        policy_version: 1,
-        emergency_stop: false,
-        flag_off: None,
-        lifecycle: Lifecycle::Active,
-        holds: Holds::default(),
-        strategy: StrategyKind::EmaCross,
-        risk_mode: RiskMode::Safe,
-        equity: Some(rich),
-        capital: rich,
-        cash: rich,
-        held: Quantity(i64::MAX),
-        position_cost: Amount::ZERO,
-        open_buys: Amount::ZERO,
-        open_orders: 0,
-        own_opposite: None,
-        last_order: None,
-        orders_last_second: 0,
-        entries_today: 0,
-        daily_loss_percent: Some(Amount::ZERO),
-        edge_bp: None,
-        live: None,
-        reference: None,
-        breaker: None,
-        rate_unknown: None,
-        account: None,
-    };
-    risk::check(intent, &snapshot).ok()
+    let policy = risk::unlimited::policy();
+    let book = deep(side, near, market.instrument.tick_size);
+    risk::check(intent, &risk::unlimited::snapshot(market.instrument, &book, &policy)).ok()
 }
 
 /// Orders execute at once: the lag is what the measurement varies.

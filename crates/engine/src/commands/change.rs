@@ -8,6 +8,7 @@ use crate::command::{BotPatch, Command, CommandError, NewBot, Reply};
 use crate::engine::Engine;
 use crate::input::Envelope;
 use crate::output::Output;
+use crate::shard::{Shard, World};
 use crate::training::Training;
 use domain::{
     Actor, Amount, BotConfig, CancelReason, ExitReason, Hold, Lifecycle, Sizing, StopChoice,
@@ -54,7 +55,6 @@ impl Engine {
             }
             _ => {}
         }
-        let holds = bot.record.holds;
         self.with_shard(account, now, |shard, world| match envelope.command {
             Command::Start(_) => {
                 if lifecycle != Lifecycle::Stopped {
@@ -106,17 +106,7 @@ impl Engine {
                 shard.retire(slot, actor, world, out);
                 Ok(Reply::Bot(id))
             }
-            Command::Rearm(_) if !holds.contains(Hold::RiskStop) => {
-                let problem = "RISK_STOP does not hold it: nothing to re-arm".to_owned();
-                Err(CommandError::NotPossible { problem })
-            }
-            Command::Rearm(_) => {
-                if shard.rearm(slot, actor, world, out) {
-                    return Ok(Reply::Bot(id));
-                }
-                let problem = "its equity is not known while the feed is stale".to_owned();
-                Err(CommandError::NotPossible { problem })
-            }
+            Command::Rearm(_) => shard.rearm_by(slot, actor, world, out),
             Command::WindUp(_) => {
                 shard.wind_up(slot, actor, world, out);
                 Ok(Reply::Bot(id))
@@ -186,6 +176,39 @@ impl Engine {
         if let Some(instrument) = self.shards[account].bots[slot].fixed.instrument {
             self.bind(account, slot, instrument, now);
             self.with_shard(account, now, |shard, world| shard.arm(slot, world));
+        }
+        Ok(Reply::Bot(id))
+    }
+}
+
+impl Shard {
+    /// Re-arms what waits for it: the risk stop, and by a person alone the execution throttle.
+    fn rearm_by(
+        &mut self,
+        slot: usize,
+        actor: &Actor,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) -> Answer {
+        let not_possible = |problem: &str| {
+            let problem = problem.to_owned();
+            Err(CommandError::NotPossible { problem })
+        };
+        let record = &self.bots[slot].record;
+        let (id, holds) = (record.id, record.holds);
+        let is_stopped = holds.contains(Hold::RiskStop);
+        let is_throttled = holds.contains(Hold::ExecutionThrottle);
+        if !is_stopped && !is_throttled {
+            return not_possible("neither RISK_STOP nor EXECUTION_THROTTLE holds it");
+        }
+        if is_throttled && matches!(actor, Actor::Rule(_)) {
+            return not_possible("only a person re-arms a bot that the execution throttle stopped");
+        }
+        if is_stopped && !self.rearm(slot, actor, world, out) {
+            return not_possible("its equity is not known while the feed is stale");
+        }
+        if is_throttled {
+            self.rearm_throttle(slot, actor, world, out);
         }
         Ok(Reply::Bot(id))
     }

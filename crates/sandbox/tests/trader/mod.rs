@@ -343,52 +343,18 @@ fn approved(i: &Instrument, intent: OrderIntent, bid: Price, ask: Price) -> Appr
         bids: level(bid),
         asks: level(ask),
     });
-    let policy = Policy {
-        spread_collar_bp: 10_000,
-        price_collar_bp: 500,
-        order_size_max_percent: Amount::from_int(100),
-        depth_share_max_percent: Amount::from_int(100),
-        duplicate_window_ms: 0,
-        orders_per_second_max: 1_000_000,
-        position_max_percent_safe: Amount::from_int(100),
-        ..Policy::default()
-    };
-    let rich = Amount::from_int(1_000_000_000_000);
+    let policy = Policy { price_collar_bp: 500, ..risk::unlimited::policy() };
     let account = AccountRisk {
         exposure: Exposure::default(),
         quote_rate: Amount::ONE,
         daily_loss_percent: Amount::ZERO,
     };
     let snapshot = Snapshot {
-        instrument: i,
-        book: &book,
-        feed: &FeedState::Fresh,
-        policy: &policy,
-        policy_version: 1,
-        emergency_stop: false,
-        flag_off: None,
-        lifecycle: Lifecycle::Active,
-        holds: Holds::default(),
-        strategy: StrategyKind::EmaCross,
-        risk_mode: RiskMode::Safe,
-        equity: Some(rich),
-        capital: rich,
-        cash: rich,
-        held: Quantity(i64::MAX),
-        position_cost: Amount::ZERO,
-        open_buys: Amount::ZERO,
-        open_orders: 0,
-        own_opposite: None,
-        last_order: None,
-        orders_last_second: 0,
-        entries_today: 0,
-        daily_loss_percent: Some(Amount::ZERO),
-        edge_bp: None,
-        live: Some(LiveStanding { missing: None, size: Some(rich) }),
+        live: Some(LiveStanding { missing: None, size: Some(risk::unlimited::RICH) }),
         reference: Some(bid),
-        breaker: None,
-        rate_unknown: None,
         account: Some(&account),
+        clock_off: Some(Span::ZERO),
+        ..risk::unlimited::snapshot(i, &book, &policy)
     };
     risk::check(intent, &snapshot).unwrap_or_else(|refused| panic!("{refused:?}"))
 }

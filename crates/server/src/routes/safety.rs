@@ -286,6 +286,8 @@ fn guarded(bot: &BotView, policy: &Policy) -> Value {
         "stopped"
     } else if holds.contains(Hold::CircuitBreaker) {
         "breaker"
+    } else if holds.contains(Hold::ExecutionThrottle) {
+        "throttled"
     } else if holds.contains(Hold::Rogue) {
         "rogue"
     } else if unguarded_since.is_some() {
@@ -304,6 +306,8 @@ fn guarded(bot: &BotView, policy: &Policy) -> Value {
         "maximum_percent": maximum(policy, bot.record.config.risk_mode),
         "rearms_today": bot.rearms_today,
         "rearms_per_day_max": policy.rearms_per_day_max,
+        "executions_in_window": bot.executions_in_window,
+        "executions_max": policy.execution_throttle(bot.record.config.strategy.kind),
         "holds": holds,
         "unguarded_since": unguarded_since,
     })

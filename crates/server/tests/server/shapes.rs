@@ -441,6 +441,7 @@ fn the_cores_views_fit_the_document() {
         entries_today: 0,
         refusals_today: 0,
         rearms_today: 0,
+        executions_in_window: 0,
         last_decision_at: None,
     };
     fits("Bot", &view);

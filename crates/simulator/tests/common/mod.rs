@@ -3,7 +3,7 @@
 
 use domain::*;
 use market::Book;
-use risk::{ApprovedOrder, OrderIntent, Snapshot};
+use risk::{ApprovedOrder, OrderIntent};
 use simulator::{Changed, Fill, MarketState, SimEvent, Venue};
 
 /// Price and quantity at three decimals.
@@ -33,19 +33,6 @@ pub fn instrument(exchange: Exchange) -> Instrument {
             places: 8,
             source: "test".to_owned(),
         },
-    }
-}
-
-fn permissive() -> Policy {
-    Policy {
-        spread_collar_bp: 10_000,
-        price_collar_bp: 10_000,
-        order_size_max_percent: Amount::from_int(100),
-        depth_share_max_percent: Amount::from_int(100),
-        duplicate_window_ms: 0,
-        orders_per_second_max: 1_000_000,
-        position_max_percent_safe: Amount::from_int(100),
-        ..Policy::default()
     }
 }
 
@@ -161,38 +148,8 @@ impl Bench {
         let (at, requested_at) = (None, None);
         let whole = BookUpdate { is_snapshot: true, update_id: 1, at, requested_at, bids, asks };
         deep.apply(&whole);
-        let (policy, rich) = (permissive(), Amount::from_int(1_000_000_000_000));
-        let snapshot = Snapshot {
-            instrument: &self.instrument,
-            book: &deep,
-            feed: &FeedState::Fresh,
-            policy: &policy,
-            policy_version: 1,
-            emergency_stop: false,
-            flag_off: None,
-            lifecycle: Lifecycle::Active,
-            holds: Holds::default(),
-            strategy: StrategyKind::EmaCross,
-            risk_mode: RiskMode::Safe,
-            equity: Some(rich),
-            capital: rich,
-            cash: rich,
-            held: Quantity(i64::MAX),
-            position_cost: Amount::ZERO,
-            open_buys: Amount::ZERO,
-            open_orders: 0,
-            own_opposite: None,
-            last_order: None,
-            orders_last_second: 0,
-            entries_today: 0,
-            daily_loss_percent: Some(Amount::ZERO),
-            edge_bp: None,
-            live: None,
-            reference: None,
-            breaker: None,
-            rate_unknown: None,
-            account: None,
-        };
+        let policy = risk::unlimited::policy();
+        let snapshot = risk::unlimited::snapshot(&self.instrument, &deep, &policy);
         let approved = risk::check(intent, &snapshot).unwrap_or_else(|r| panic!("{r:?}"));
         (id, approved)
     }

@@ -14,8 +14,8 @@ pub use client::{
 };
 pub use data::{Data, DataVerb, Export, ExportFormat, ExportRows, Fetch, Import, Record, Replay};
 pub use operator::{
-    Backup, Books, BooksFormat, BooksOut, BooksVerb, Check, Keys, KeysVerb, Restore, ResumeEntries,
-    Update, Verify,
+    Backup, Books, BooksFormat, BooksOut, BooksVerb, Check, EvidenceOf, Keys, KeysVerb, Restore,
+    ResumeEntries, Update, Verify,
 };
 pub use research::{Backtest, Judged, Sampling, Study, Sweep};
 
@@ -116,6 +116,8 @@ pub enum Command {
     EmergencyStop(Stop),
     /// Let bots open positions again, after too many restarts stopped that
     ResumeEntries(ResumeEntries),
+    /// Export what the live gate measured of a bot, as a file that `verify` checks
+    Evidence(EvidenceOf),
     /// Check the ledger and the event log, of the store or of a backup: debits equal credits, and
     /// every figure follows from them
     Verify(Verify),
@@ -244,6 +246,7 @@ mod tests {
             "backup --to a.db --json",
             "restore a.db",
             "verify a.db --json",
+            "evidence scout --out scout.json",
             "keys",
             "keys set luno --attest-no-withdrawal --ip 10.0.0.1",
             "keys test binance --json",

@@ -12,6 +12,7 @@ pub mod core;
 pub mod csv;
 mod curve;
 mod effects;
+mod evidence;
 mod extract;
 mod health;
 mod idempotency;
@@ -37,6 +38,7 @@ pub use auth::{
     secret::{digest as token_digest, token as new_token},
 };
 pub use core::{Core, CoreError, CoreRequest, Question, Release};
+pub use evidence::{EvidenceVerified, verify_evidence};
 pub use health::{FeedCheck, HealthReport, Part, RateUse, Status};
 pub use openapi::document;
 pub use problem::Problem;

@@ -35,7 +35,7 @@ named! {
     EmergencyStop, Performance, Market, OrderBook, Bar, StrategySchema, Policy, PolicyVersion,
     Bodyguard, System, Disk, Event, EventPage, Done, Decimal, Timeframe, RiskMode, Sizing,
     StopChoice, Problem, Exchange, Mode, Level, Role, Posting, PostingPage, BotDecisions,
-    LiveGate, Holding,
+    LiveGate, EvidenceFile, Holding,
     BacktestPlan, SweepPlan, StudyQueued, StudyState, StudyPage,
     ExchangeKey, Rotated, Backups, BackupFile, Notifications, ChannelTried,
     BotPreview, PortfolioEquity, Autopilot, AutopilotPlan, EntriesAllowed,

@@ -28,10 +28,23 @@ pub struct Restore {
     pub json: bool,
 }
 
+/// `evidence …`
+#[derive(Clone, Debug, Args)]
+pub struct EvidenceOf {
+    /// The bot's name or id
+    pub name: String,
+    /// Into this file, which must not be there yet; without it to stdout
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// How to ask and answer.
+    #[command(flatten)]
+    pub client: Client,
+}
+
 /// `verify …`
 #[derive(Clone, Debug, Args)]
 pub struct Verify {
-    /// A backup or a shared page; without it the store itself
+    /// A backup, a shared page or exported evidence; without it the store itself
     pub file: Option<PathBuf>,
     /// Answer in JSON
     #[arg(long)]

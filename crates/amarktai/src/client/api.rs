@@ -131,8 +131,18 @@ impl Api {
         if status.is_success() { Ok(json) } else { Err(self.problem(status, &json)) }
     }
 
-    /// The JSON of an answer; nothing is `null`.
-    pub(crate) async fn body(&self, mut response: Response) -> Result<Value, Failure> {
+    /// A file as the server gives it, to the byte.
+    pub(crate) async fn file(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        let request = self.request(Method::GET, path).timeout(ANSWER_TIME);
+        let response = self.send(request).await?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(self.problem(status, &self.body(response).await?));
+        }
+        self.bytes(response).await
+    }
+
+    async fn bytes(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| self.unreachable(&e))? {
             if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
@@ -142,6 +152,12 @@ impl Api {
             }
             bytes.extend_from_slice(&chunk);
         }
+        Ok(bytes)
+    }
+
+    /// The JSON of an answer; nothing is `null`.
+    pub(crate) async fn body(&self, response: Response) -> Result<Value, Failure> {
+        let bytes = self.bytes(response).await?;
         if bytes.is_empty() {
             return Ok(Value::Null);
         }

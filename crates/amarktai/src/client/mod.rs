@@ -9,6 +9,7 @@ mod api;
 mod backup;
 mod bots;
 mod check;
+mod evidence;
 mod failure;
 mod follow;
 mod keys;
@@ -116,6 +117,7 @@ fn password(command: &Command) -> Result<Option<String>, Failure> {
 fn is_json(command: &Command) -> bool {
     match command {
         Command::Why { client, .. } => client.json,
+        Command::Evidence(asked) => asked.client.json,
         Command::Check(asked) => asked.json,
         Command::Verify(asked) => asked.json,
         Command::Backup(asked) => asked.json,
@@ -146,6 +148,9 @@ async fn ask(
     match command {
         Command::Why { name, .. } => bots::why(api, name).await,
         Command::Bots(asked) => bots::bots(api, &asked.verb).await,
+        Command::Evidence(asked) => {
+            evidence::evidence(api, &asked.name, asked.out.as_deref()).await
+        }
         Command::Trades(asked) => lists::trades(api, asked).await,
         Command::Orders(asked) => lists::orders(api, asked).await,
         Command::Events(asked) => lists::events(api, asked).await,

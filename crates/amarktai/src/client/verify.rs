@@ -13,8 +13,8 @@ use std::io::Read;
 use std::path::Path;
 use storage::{EventsVerified, LedgerVerified, ReadPool, StoreError, verify_backup};
 
-/// A shared page has some tens of kilobytes.
-const SHARED_BYTES_MAX: u64 = 4 << 20;
+/// A shared page has some tens of kilobytes, and a thousand entries of evidence a few megabytes.
+const SHARED_BYTES_MAX: u64 = 16 << 20;
 
 /// `verify`
 pub(crate) async fn verify(config: &Config, backup: Option<&Path>) -> Result<Answer, Failure> {
@@ -35,19 +35,36 @@ pub(crate) async fn verify(config: &Config, backup: Option<&Path>) -> Result<Ans
     answer.map_err(|e| Failure::could_not(format!("{}: {e}", path.display())))
 }
 
-/// A page that a bot's owner shared; `None`: it is no such page.
+/// A page that a bot's owner shared, or exported evidence; `None`: it is neither.
 fn shared(file: &Path) -> Result<Option<Answer>, Failure> {
     let failed = |e: std::io::Error| Failure::could_not(format!("{}: {e}", file.display()));
     let mut bytes = Vec::new();
     let opened = std::fs::File::open(file).map_err(failed)?;
     opened.take(SHARED_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
-    let page = std::str::from_utf8(&bytes).ok().filter(|text| text.starts_with("<!doctype html>"));
+    let text = std::str::from_utf8(&bytes).ok();
+    if let Some(verified) = text.and_then(server::verify_evidence) {
+        return Ok(Some(evidence(file, &verified)));
+    }
+    let page = text.filter(|text| text.starts_with("<!doctype html>"));
     Ok(page.and_then(server::verify_share).map(|ok| {
         let word = if ok { "ok: as it was made" } else { "NOT OK: it was changed" };
         let text = format!("{}: a shared page\n{word}\n", file.display());
         let json = json!({ "ok": ok, "kind": "share" });
         Answer { exit: u8::from(!ok), ..Answer::new(json, text) }
     }))
+}
+
+fn evidence(file: &Path, verified: &server::EvidenceVerified) -> Answer {
+    let server::EvidenceVerified { entries, problems } = verified;
+    let ok = problems.is_empty();
+    let mut text = format!("{}: evidence of the live gate, {entries} entries\n", file.display());
+    for problem in problems {
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "  {problem}");
+    }
+    text.push_str(if ok { "ok: as it was made\n" } else { "NOT OK: it was changed\n" });
+    let json = json!({ "ok": ok, "kind": "evidence", "entries": entries, "problems": problems });
+    Answer { exit: u8::from(!ok), ..Answer::new(json, text) }
 }
 
 /// A backup: the file itself, too.

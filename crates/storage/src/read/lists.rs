@@ -230,6 +230,18 @@ impl ReadPool {
         self.list(query, Order::Id("id"), page, rows::audit)
     }
 
+    /// What the live gate said of a bot, newest first: kept for ever.
+    pub fn gate_audit(
+        &self,
+        account: AccountId,
+        bot: BotId,
+        page: &Page,
+    ) -> Result<Paged<AuditRow>, StoreError> {
+        let query = Query::new("SELECT * FROM audit").scope(Some(account), Some(bot));
+        let query = query.always("action = 'live_gate'");
+        self.list(query, Order::Id("id"), page, rows::audit)
+    }
+
     /// All accounts.
     pub fn accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
         self.up_to(Query::new("SELECT * FROM accounts"), "id", 100_000, rows::account)

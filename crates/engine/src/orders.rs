@@ -448,7 +448,7 @@ impl Shard {
         let exchange = world.markets.get(instrument).instrument.exchange;
         self.touch(slot);
         if self.bots[slot].live.is_some() {
-            return self.cancel_live(exchange, instrument, &ids);
+            return self.cancel_live((exchange, instrument), &ids, reason, world);
         }
         let (account, exchange) = (self.record.id, exchange as usize);
         for id in ids {

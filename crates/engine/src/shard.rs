@@ -164,6 +164,8 @@ pub(crate) struct Shard {
     pub(crate) autopilot: crate::autopilot::Log,
     pub(crate) bots: Vec<Bot>,
     pub(crate) slots: FxHashMap<BotId, u32>,
+    /// Slots of the bots that trade real money.
+    pub(crate) live: BTreeSet<u32>,
     pub(crate) interests: Vec<Option<Box<Interest>>>,
     pub(crate) timers: BTreeSet<(Timestamp, Due)>,
     /// Times of the newest orders per exchange: the order rate.
@@ -210,6 +212,7 @@ impl Shard {
             autopilot: Default::default(),
             bots: Vec::new(),
             slots: FxHashMap::default(),
+            live: BTreeSet::new(),
             interests: Vec::new(),
             timers: BTreeSet::new(),
             sent: Default::default(),

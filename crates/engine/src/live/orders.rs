@@ -281,7 +281,7 @@ impl Shard {
         let quote = self.bots[slot].books.symbol.quote;
         let (mut exposure, mut opening, mut lost) =
             (Exposure::default(), Amount::ZERO, Amount::ZERO);
-        for (at, bot) in self.bots.iter().enumerate().filter(|(_, bot)| bot.live.is_some()) {
+        for (at, bot) in self.live_bots() {
             if bot.record.lifecycle == domain::Lifecycle::Retired {
                 continue;
             }
@@ -304,9 +304,9 @@ impl Shard {
         id: InstrumentId,
         side: Side,
     ) -> (u32, Option<domain::Price>) {
-        let here = self.bots.iter().filter(|b| b.live.is_some() && b.fixed.instrument == Some(id));
+        let here = self.live_bots().filter(|(_, bot)| bot.fixed.instrument == Some(id));
         let (mut count, mut best) = (0, None);
-        for order in here.flat_map(|bot| &bot.open) {
+        for order in here.flat_map(|(_, bot)| &bot.open) {
             count += 1;
             if let (true, OrderKind::Limit { price, .. }) = (order.side == side, order.kind) {
                 let is_better = best.is_none_or(|b| match side {

@@ -209,6 +209,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         live_inputs,
         core.clone(),
         emergency.clone(),
+        feeds_status.clone(),
     );
     tasks.spawn_once("live orders", |stop| desks.run(live, stop));
     let manager = Arc::new(Manager::of_process());

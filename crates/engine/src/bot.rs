@@ -2,7 +2,7 @@
 
 use crate::autopilot::{Piloted, Sample};
 use crate::entries::FirstEntry;
-use crate::live::LiveBot;
+use crate::live::{LiveBot, Shadow};
 use crate::output::{BotChange, BotRecord, RefusalRecord};
 use crate::training::Training;
 use domain::{
@@ -124,6 +124,9 @@ pub(crate) struct Bot {
     /// Beside its books while it trades real money.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) live: Option<Box<LiveBot>>,
+    /// Its real orders, as paper would have had them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shadow: Option<Box<Shadow>>,
     #[serde(skip)]
     pub(crate) fixed: Fixed,
     #[serde(skip)]
@@ -191,6 +194,7 @@ impl Bot {
             first_entry: None,
             executions: Executions::default(),
             live: None,
+            shadow: None,
             fixed: Fixed::default(),
             is_dirty: false,
             is_changed: false,

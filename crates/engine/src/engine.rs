@@ -340,7 +340,8 @@ impl Engine {
     ) -> Vec<crate::LiveOpen> {
         let Some(at) = self.account_index(account) else { return Vec::new() };
         let shard = &self.shards[at];
-        let here = shard.live_bots(exchange).into_iter().map(|slot| &shard.bots[slot]);
+        let here = shard.live_bots().map(|(_, bot)| bot);
+        let here = here.filter(|bot| bot.books.exchange == exchange);
         let of = |bot: &crate::bot::Bot, order: &crate::bot::OpenOrder| {
             let instrument = bot.fixed.instrument?;
             let scale = &self.markets.get(instrument).instrument;

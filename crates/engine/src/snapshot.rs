@@ -170,6 +170,9 @@ impl Engine {
         })?;
         let shard = &mut self.shards[account];
         shard.slots.insert(bot.record.id, shard.bots.len() as u32);
+        if bot.live.is_some() {
+            shard.live.insert(shard.bots.len() as u32);
+        }
         shard.bots.push(bot);
         Ok(())
     }

@@ -72,7 +72,7 @@ async fn orders(
     Path((exchange, client_id)): Path<(String, String)>,
 ) -> Response {
     let Some(exchange) = Exchange::parse(&exchange) else { return nowhere() };
-    let found = true_orders(&core.state().desk, exchange, &client_id);
+    let found = true_orders(&core.state().desk, exchange, |name| name == client_id);
     let row = |o: &TrueOrder| {
         json!({
             "client_id": o.client_id, "quantity": o.quantity, "filled": o.filled,

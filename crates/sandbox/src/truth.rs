@@ -38,7 +38,12 @@ pub struct TrueFill {
 impl Sandbox {
     /// Every order that an exchange's accounts have under this name: how many real orders it made.
     pub fn orders_of(&self, exchange: Exchange, client_id: &str) -> Vec<TrueOrder> {
-        true_orders(&self.core.state().desk, exchange, client_id)
+        true_orders(&self.core.state().desk, exchange, |name| name == client_id)
+    }
+
+    /// Every order that was ever made by an exchange's accounts, refused ones included.
+    pub fn orders(&self, exchange: Exchange) -> Vec<TrueOrder> {
+        true_orders(&self.core.state().desk, exchange, |_| true)
     }
 
     /// Every execution of the account behind a key, oldest first.
@@ -87,9 +92,13 @@ impl Sandbox {
     }
 }
 
-pub(crate) fn true_orders(desk: &Desk, exchange: Exchange, client_id: &str) -> Vec<TrueOrder> {
+pub(crate) fn true_orders(
+    desk: &Desk,
+    exchange: Exchange,
+    is_meant: impl Fn(&str) -> bool,
+) -> Vec<TrueOrder> {
     let accounts = desk.accounts.iter().filter(|a| a.spec.exchange == exchange);
-    let orders = accounts.flat_map(|a| a.orders.values()).filter(|o| o.client_id == client_id);
+    let orders = accounts.flat_map(|a| a.orders.values()).filter(|o| is_meant(&o.client_id));
     let order = |o: &crate::private::Order| {
         let spec = &desk.specs[o.market];
         TrueOrder {

@@ -13,19 +13,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Trading real money takes its time: the slowest exchange is polled.
-const WHILE: Duration = Duration::from_secs(120);
+pub(crate) const WHILE: Duration = Duration::from_secs(120);
 
-async fn exchanges() -> Sandbox {
+pub(crate) async fn exchanges() -> Sandbox {
     let accounts = Exchange::ALL.map(|exchange| AccountSpec::demo(exchange, "one")).to_vec();
     start(SandboxConfig { seed: 3, accounts, ..SandboxConfig::default() }).await
 }
 
-const fn pair(exchange: Exchange) -> &'static str {
+pub(crate) const fn pair(exchange: Exchange) -> &'static str {
     if matches!(exchange, Exchange::Luno) { "BTC/ZAR" } else { "BTC/USDT" }
 }
 
 /// As after eight good days: written where the core keeps it, while it does not run.
-fn train(place: &Place) {
+pub(crate) fn train(place: &Place) {
     let store = rusqlite::Connection::open(place.database()).unwrap();
     let rows: Vec<(String, String)> = {
         let mut select =
@@ -51,7 +51,7 @@ fn train(place: &Place) {
     }
 }
 
-async fn put_key(product: &Product, exchange: Exchange) -> Value {
+pub(crate) async fn put_key(product: &Product, exchange: Exchange) -> Value {
     let mut body = json!({ "key": "one-key", "secret": "one-secret" });
     match exchange {
         Exchange::Binance => {}
@@ -68,7 +68,16 @@ async fn put_key(product: &Product, exchange: Exchange) -> Value {
 }
 
 /// A fleet with a trained bot at each exchange, keys in the vault, and live trading on.
-async fn trained(place: &mut Place) -> (Product, BTreeMap<Exchange, u64>) {
+pub(crate) async fn trained(place: &mut Place) -> (Product, BTreeMap<Exchange, u64>) {
+    let (product, bots, _) = trained_with(place, &[]).await;
+    (product, bots)
+}
+
+/// The same with others beside them, which come last.
+pub(crate) async fn trained_with(
+    place: &mut Place,
+    others: &[Value],
+) -> (Product, BTreeMap<Exchange, u64>, Vec<u64>) {
     place.set("ENABLE_LIVE_TRADING", "true");
     let product = place.start("run").await;
     fund(&product).await;
@@ -81,13 +90,17 @@ async fn trained(place: &mut Place) -> (Product, BTreeMap<Exchange, u64>) {
         }
         bots.insert(exchange, create(&product, bot).await);
     }
+    let mut beside = Vec::new();
+    for bot in others {
+        beside.push(create(&product, bot.clone()).await);
+    }
     product.end();
     train(place);
     let product = place.start("run").await;
     for exchange in Exchange::ALL {
         assert_eq!(put_key(&product, exchange).await["usable_for_live"], true, "{exchange}");
     }
-    (product, bots)
+    (product, bots, beside)
 }
 
 async fn missing(product: &Product, bot: u64) -> Vec<String> {
@@ -98,7 +111,7 @@ async fn missing(product: &Product, bot: u64) -> Vec<String> {
 }
 
 /// Promotes as soon as the bot is flat and nothing but the person's word is missing.
-async fn promote(product: &Product, exchange: Exchange, bot: u64) {
+pub(crate) async fn promote(product: &Product, exchange: Exchange, bot: u64) {
     until(&format!("{exchange} is ready"), PATIENCE, || async {
         let missing = missing(product, bot).await;
         let is_ready = missing.len() == 1 && missing[0].contains("confirmed_by_a_person");
@@ -127,7 +140,7 @@ async fn live_trades(product: &Product, bot: u64) -> Vec<Value> {
 }
 
 /// Every order that is live in our books, by its name at the exchange.
-async fn live_orders(product: &Product, bot: u64) -> Vec<Value> {
+pub(crate) async fn live_orders(product: &Product, bot: u64) -> Vec<Value> {
     let page = product.get(&format!("/api/bots/{bot}/orders?limit=500")).await;
     let all = page["items"].as_array().unwrap().iter();
     all.filter(|order| order["mode"] == "live").cloned().collect()
@@ -145,32 +158,35 @@ fn codes(exchange: Exchange) -> [(&'static str, &'static str); 2] {
 }
 
 /// What our live books say of a currency at an exchange: given to nobody, and given to bots.
-async fn booked(product: &Product, exchange: Exchange, bot: u64, currency: &str) -> Amount {
+async fn booked(product: &Product, exchange: Exchange, bots: &[u64], currency: &str) -> Amount {
     let wallets = product.get("/api/wallets").await;
     let wallets = wallets["items"].as_array().or(wallets.as_array()).unwrap().clone();
     let is_it = |w: &&Value| {
         w["mode"] == "live" && w["exchange"] == exchange.name() && w["currency"] == currency
     };
     let available = wallets.iter().find(is_it).map_or(Amount::ZERO, |w| amount(&w["available"]));
-    let view = product.get(&format!("/api/bots/{bot}")).await;
-    let given = match currency {
-        "BTC" => amount(&view["dust"]),
-        _ => amount(&view["cash"]),
-    };
+    let mut given = Amount::ZERO;
+    for bot in bots {
+        let view = product.get(&format!("/api/bots/{bot}")).await;
+        given += match currency {
+            "BTC" => amount(&view["dust"]),
+            _ => amount(&view["cash"]),
+        };
+    }
     available + given
 }
 
-async fn books_are_equal(
+pub(crate) async fn books_are_equal(
     product: &Product,
     sandbox: &Sandbox,
     exchange: Exchange,
-    bot: u64,
+    bots: &[u64],
     within: Duration,
 ) {
     for (native, currency) in codes(exchange) {
         until(&format!("{exchange} {currency} equal"), within, || async {
             let (free, held) = sandbox.balance(exchange, "one-key", native);
-            let ours = booked(product, exchange, bot, currency).await;
+            let ours = booked(product, exchange, bots, currency).await;
             let off = (ours - free - held).abs();
             // What exchanges print at the coarsest.
             let is_equal = off <= "0.00000001".parse().unwrap();
@@ -183,7 +199,7 @@ async fn books_are_equal(
     }
 }
 
-async fn sell_out(product: &Product, bot: u64) {
+pub(crate) async fn sell_out(product: &Product, bot: u64) {
     product.post(&format!("/api/bots/{bot}/pause"), json!({})).await;
     product.post(&format!("/api/bots/{bot}/flatten"), json!({})).await;
     until("flat", WHILE, || async {
@@ -214,7 +230,7 @@ async fn a_bot_that_earned_it_trades_real_money_on_each_exchange() {
         sell_out(&product, *bot).await;
         let orders = live_orders(&product, *bot).await;
         assert!(orders.len() >= 4, "{exchange}: {}", orders.len());
-        books_are_equal(&product, &sandbox, *exchange, *bot, PATIENCE).await;
+        books_are_equal(&product, &sandbox, *exchange, &[*bot], PATIENCE).await;
     }
     let verdict = product.get("/api/ledger/verify").await;
     assert_eq!(verdict["ok"], true, "{verdict}");
@@ -273,7 +289,7 @@ async fn killed_again_and_again_no_real_order_goes_out_twice() {
             let times = sandbox.orders_of(*exchange, &name).len();
             assert!(times <= 1, "{exchange} {name}: {times} real orders");
         }
-        books_are_equal(&product, &sandbox, *exchange, *bot, WHILE).await;
+        books_are_equal(&product, &sandbox, *exchange, &[*bot], WHILE).await;
     }
     let verdict = product.get("/api/ledger/verify").await;
     assert_eq!(verdict["ok"], true, "{verdict}");

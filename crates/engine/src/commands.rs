@@ -248,10 +248,23 @@ impl Engine {
             }
         };
         out.push(told);
-        for account in accounts {
-            self.with_shard(account, now, |s, w| s.stop_all(choice, actor, w, out));
+        for shard in &mut self.shards[accounts] {
+            shard.unstopped = Some((choice, actor.clone()));
+            shard.is_dirty = true;
         }
+        (self.is_stopping, self.due) = (true, Timestamp::EPOCH);
         Ok(Reply::Done)
+    }
+
+    /// Goes through the bots of accounts that were stopped; also after a kill in between.
+    pub(crate) fn finish_stops(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+        self.is_stopping = false;
+        for account in 0..self.shards.len() {
+            let shard = &mut self.shards[account];
+            let Some((choice, by)) = shard.unstopped.take() else { continue };
+            shard.is_dirty = true;
+            self.with_shard(account, now, |s, w| s.stop_all(choice, &by, w, out));
+        }
     }
 
     /// Bots stay paused: each keeps its hold until a person resumes it.

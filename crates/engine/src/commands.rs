@@ -233,7 +233,7 @@ impl Engine {
     ) -> Answer {
         let choice = if sell { StopChoice::Sell } else { StopChoice::KeepGuarding };
         let stop = Stop { choice, reason: reason.to_owned(), by: actor.clone(), since: now };
-        let told = Output::EmergencyStop(Stop::record(Some(&stop), scope, now));
+        let told = Stop::record(Some(&stop), scope, now);
         let accounts = match scope {
             Some(_) => {
                 let account = self.account_of(scope)?;
@@ -247,13 +247,13 @@ impl Engine {
                 0..self.shards.len()
             }
         };
-        out.push(told);
+        out.push(Output::EmergencyStop(told.clone()));
         for shard in &mut self.shards[accounts] {
             shard.unstopped = Some((choice, actor.clone()));
             shard.is_dirty = true;
         }
         (self.is_stopping, self.due) = (true, Timestamp::EPOCH);
-        Ok(Reply::Done)
+        Ok(Reply::EmergencyStop(told))
     }
 
     /// Goes through the bots of accounts that were stopped; also after a kill in between.

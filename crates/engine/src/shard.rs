@@ -160,6 +160,8 @@ pub(crate) struct Shard {
     pub(crate) ledger: Ledger,
     pub(crate) policy: Option<(u32, Policy)>,
     pub(crate) stop: Option<Stop>,
+    /// It was stopped, and its bots were not gone through yet.
+    pub(crate) unstopped: Option<(StopChoice, Actor)>,
     /// What the autopilot did.
     pub(crate) autopilot: crate::autopilot::Log,
     pub(crate) bots: Vec<Bot>,
@@ -209,6 +211,7 @@ impl Shard {
             record,
             policy: None,
             stop: None,
+            unstopped: None,
             autopilot: Default::default(),
             bots: Vec::new(),
             slots: FxHashMap::default(),

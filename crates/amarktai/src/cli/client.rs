@@ -266,6 +266,26 @@ pub enum PolicyVerb {
     },
 }
 
+/// `autopilot …`
+#[derive(Clone, Debug, Args)]
+pub struct Autopilot {
+    /// What to show; without it, status.
+    #[command(subcommand)]
+    pub verb: Option<AutopilotVerb>,
+    /// How to ask and answer.
+    #[command(flatten)]
+    pub client: Client,
+}
+
+/// What to show of the autopilot.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AutopilotVerb {
+    /// What it did, and when it looks again
+    Status,
+    /// What it would do now, with reasons and figures; it does nothing
+    Plan,
+}
+
 /// What someone may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Role {

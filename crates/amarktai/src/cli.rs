@@ -279,6 +279,7 @@ mod tests {
             "autopilot status",
             "autopilot plan --json",
             "users create --name ann --role trader",
+            "users reset-second-factor ann",
             "tokens create --name t --role admin",
             "emergency-stop --scope fleet --positions sell --reason storm",
             "emergency-stop --clear",

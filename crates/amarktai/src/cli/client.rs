@@ -325,6 +325,11 @@ pub enum UsersVerb {
         #[arg(long)]
         account: Option<String>,
     },
+    /// Turn off the second factor of somebody who lost telephone and recovery codes
+    ResetSecondFactor {
+        /// Their name
+        name: String,
+    },
 }
 
 /// `tokens …`

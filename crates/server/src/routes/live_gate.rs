@@ -1,6 +1,6 @@
 //! The live gate: each condition with its figures. No route makes a bot live while one is missing.
 
-use crate::auth::Scope;
+use crate::auth::{Confirmed, Scope};
 use crate::core::CoreError;
 use crate::extract::{BodyOr, Path};
 use crate::problem::Problem;
@@ -54,9 +54,11 @@ struct PromoteBody {
 async fn promote(
     State(state): State<AppState>,
     scope: Scope,
+    confirmed: Confirmed,
     Path(id): Path<u32>,
     BodyOr(body): BodyOr<PromoteBody>,
 ) -> Result<Json<LiveGate>, Problem> {
+    confirmed.check(&state).await?;
     let command = Command::Promote { bot: BotId(id), confirmation: body.confirm };
     let account = Some(scope.account);
     match state.core.command(account, scope.who.actor(), command).await {

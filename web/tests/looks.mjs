@@ -29,6 +29,7 @@ const PAGES = [
   ["keys", "/system?tab=keys"],
   ["notices", "/system?tab=notices"],
   ["backups", "/system?tab=backups"],
+  ["you", "/system?tab=you"],
   ["people", "/system?tab=people"],
   ["start", "/start"],
   ["stop", "/stop"],

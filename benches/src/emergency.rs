@@ -1,7 +1,8 @@
 //! The emergency stop of the built `amarktai run` while a fleet trades: from the receipt of the
 //! request to the latch (the program measures that itself), to the answer, which comes after the
-//! commit, and until no entry order is open any more. Cancels are sent in the call that stops, so
-//! they are under way when the answer comes; then each pays its simulated exchange's latency.
+//! commit of the stop, and until no entry order is open any more. Cancels are sent in the same turn
+//! of the core, after the stop itself went to the store; then each pays its simulated exchange's
+//! latency, and on Luno, which is polled, waits for the next book: a fill may have come before it.
 
 use crate::child::{Child, get, post, program};
 use crate::footprint::{MARKETS, config, create, items};
@@ -36,7 +37,7 @@ pub(crate) fn run(bots: usize) -> Result<()> {
     let (address, token) = product.announced(&dir.path().join("data"), PATIENCE)?;
     let desk = Desk { address, token };
     let ids = desk.populate(bots)?;
-    let (mut answers, mut cancels) = (Vec::new(), Vec::new());
+    let (mut answers, mut streamed, mut polled) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
         std::thread::sleep(TRADING);
         let open: usize = desk.open_entries()?.values().sum();
@@ -51,16 +52,23 @@ pub(crate) fn run(bots: usize) -> Result<()> {
             println!("    {exchange}: after {ms:.0} ms");
         }
         answers.push(answered);
-        cancels.extend(cancelled.into_values());
+        for (exchange, ms) in cancelled {
+            if exchange == "luno" { polled.push(ms) } else { streamed.push(ms) }
+        }
         desk.go_on(&ids)?;
     }
     let worst = |times: &[f64]| times.iter().copied().fold(0.0, f64::max);
     println!("  receipt to latch, worst: {:.3} ms, target 5 ms", desk.latch_ms()?);
     println!(
-        "  request to answer (after the commit, with all cancels sent), worst: {:.1} ms, target 100",
+        "  request to answer (after the commit), worst: {:.1} ms, target 100 ms",
         worst(&answers)
     );
-    println!("  request to the last cancel seen, worst: {:.0} ms, target 1000 ms", worst(&cancels));
+    println!(
+        "  request to the last cancel carried out, worst: {:.0} ms, target 1000 ms; on Luno with \
+         its next polled book: {:.0} ms",
+        worst(&streamed),
+        worst(&polled)
+    );
     Ok(())
 }
 

@@ -165,7 +165,9 @@ impl CoreLoop {
                 }
             }
             for _ in 0..INPUTS_PER_BATCH {
-                if let Ok(request) = self.queues.requests.try_recv() {
+                if self.engine.is_stopping() {
+                    break;
+                } else if let Ok(request) = self.queues.requests.try_recv() {
                     self.take(request);
                 } else if let Ok(input) = self.queues.inputs.try_recv() {
                     self.apply(input);
@@ -176,6 +178,11 @@ impl CoreLoop {
                 }
             }
             self.flush().await?;
+            // The stop is on its way to the store alone; nobody sees bots that it has not reached.
+            if self.engine.is_stopping() {
+                self.apply(Input { at: now(), kind: InputKind::Timer });
+                self.flush().await?;
+            }
         }
         self.flush().await?;
         if let Some(recording) = self.queues.recording.take() {

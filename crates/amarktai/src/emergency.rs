@@ -121,6 +121,20 @@ impl Emergency {
         }
     }
 
+    /// Latches what the store says is stopped: before anything can be sent.
+    pub(crate) async fn restore(&self, core: &Core) -> Result<(), server::CoreError> {
+        let stopped = |engine: &engine::Engine| -> Vec<Option<AccountId>> {
+            let accounts = engine.accounts().into_iter().map(|account| Some(account.id));
+            let is_on =
+                |of: &Option<AccountId>| engine.emergency_stop(*of).is_some_and(|s| s.active);
+            accounts.chain([None]).filter(is_on).collect()
+        };
+        for account in core.query(stopped).await? {
+            self.latch(account).stop();
+        }
+        Ok(())
+    }
+
     /// Stops the fleet because a signal said so.
     pub(crate) async fn by_signal(&self, core: &Core) {
         let latch = self.latch(None);

@@ -141,6 +141,9 @@ fn carry_out(
     let mut outputs = Vec::new();
     let input = Input { at: now(), kind: InputKind::Command(envelope) };
     engine.apply(&input, &mut outputs);
+    if engine.is_stopping() {
+        engine.apply(&Input { at: input.at, kind: InputKind::Timer }, &mut outputs);
+    }
     let answer = outputs.iter().rev().find_map(|output| match output {
         Output::Reply { result, .. } => Some(result.clone()),
         _ => None,

@@ -166,6 +166,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
     tasks.spawn_until_told("speaker", move |_| speak(said.clone(), live_tx.clone()));
     let emergency = Arc::new(Emergency::new(&config.data_dir));
     // Before the first price.
+    emergency.restore(&core).await.map_err(|e| failed("emergency stop", e))?;
     emergency.obey(&core).await;
     let (list, status) = (catalogue.clone(), feeds_status.clone());
     let live_inputs = inputs_tx.clone();
@@ -209,6 +210,7 @@ pub async fn start(config: &Config, label: Option<&str>) -> Result<Running, RunE
         live_inputs,
         core.clone(),
         emergency.clone(),
+        feeds_status.clone(),
     );
     tasks.spawn_once("live orders", |stop| desks.run(live, stop));
     let manager = Arc::new(Manager::of_process());

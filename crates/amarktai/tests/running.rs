@@ -89,6 +89,9 @@ fn run_loop(mut requests: mpsc::Receiver<CoreRequest>, store: Store) {
                     let at = Timestamp::EPOCH;
                     let input = Input { at, kind: InputKind::Command(envelope) };
                     engine.apply(&input, &mut outputs);
+                    if engine.is_stopping() {
+                        engine.apply(&Input { at, kind: InputKind::Timer }, &mut outputs);
+                    }
                     let answer = outputs.iter().find_map(|output| match output {
                         Output::Reply { result, .. } => Some(result.clone()),
                         _ => None,

@@ -54,6 +54,7 @@ impl Engine {
             }
         }
         self.attach_all(now, out);
+        self.finish_stops(now, out);
         // A flag that is off is no hold of its own: what rests goes with the flag.
         for account in 0..self.shards.len() {
             self.with_shard(account, now, |shard, world| {

@@ -1,7 +1,7 @@
 //! A bot's state, and the one function through which its lifecycle and holds change.
 
 use crate::autopilot::{Piloted, Sample};
-use crate::live::LiveBot;
+use crate::live::{LiveBot, Shadow};
 use crate::output::{BotChange, BotRecord, RefusalRecord};
 use crate::training::Training;
 use domain::{
@@ -118,6 +118,9 @@ pub(crate) struct Bot {
     /// Beside its books while it trades real money.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) live: Option<Box<LiveBot>>,
+    /// Its real orders, as paper would have had them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shadow: Option<Box<Shadow>>,
     #[serde(skip)]
     pub(crate) fixed: Fixed,
     #[serde(skip)]
@@ -183,6 +186,7 @@ impl Bot {
             last_order: None,
             last_decision_at: None,
             live: None,
+            shadow: None,
             fixed: Fixed::default(),
             is_dirty: false,
             is_changed: false,

@@ -5,13 +5,11 @@
 
 use crate::autopilot::Piloted;
 use crate::bot::{Bot, Step};
-use crate::output::{EquityRecord, Output};
+use crate::equity::TICK;
+use crate::output::Output;
 use crate::shard::{Shard, World};
 use crate::training::{Training, in_proportion};
-use domain::{Actor, Amount, Span, Timestamp};
-
-/// The finest time that the store keeps apart.
-const TICK: Span = Span(1_000);
+use domain::{Actor, Amount, Timestamp};
 
 /// What moved, and what the bot was worth before.
 #[derive(Clone, Copy, Debug)]
@@ -55,17 +53,9 @@ impl Shard {
         let piloted = bot.piloted.get_or_insert_default();
         // Points are known by their time: this one stands beside the grid's.
         let last = sampled_at.max(funded_at).max(piloted.flowed_at);
-        piloted.flowed_at = now.max(last + TICK);
-        Output::Equity(EquityRecord {
-            account_id: bot.record.account_id,
-            bot_id: bot.record.id,
-            mode: bot.books.mode,
-            exchange: bot.books.exchange,
-            currency: bot.books.symbol.quote,
-            equity: Some(equity),
-            flow,
-            at: piloted.flowed_at,
-        })
+        let at = now.max(last + TICK);
+        piloted.flowed_at = at;
+        self.point(slot, Some(equity), flow, at)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What people and the autopilot may order, and what they are answered.
 
+use crate::output::EmergencyRecord;
 use domain::{
     AccountId, Amount, BotConfig, BotId, Caps, Currency, Exchange, Exits, OrderId, Policy,
     RiskMode, Sizing, StopChoice, StrategyConfig, Symbol, Timeframe,
@@ -183,6 +184,8 @@ pub enum Reply {
     Bot(BotId),
     /// These orders were sent.
     Orders(Vec<OrderId>),
+    /// The emergency stop as it is now.
+    EmergencyStop(EmergencyRecord),
 }
 
 /// Why a command was not carried out; nothing moved.

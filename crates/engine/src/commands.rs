@@ -233,7 +233,7 @@ impl Engine {
     ) -> Answer {
         let choice = if sell { StopChoice::Sell } else { StopChoice::KeepGuarding };
         let stop = Stop { choice, reason: reason.to_owned(), by: actor.clone(), since: now };
-        let told = Output::EmergencyStop(Stop::record(Some(&stop), scope, now));
+        let told = Stop::record(Some(&stop), scope, now);
         let accounts = match scope {
             Some(_) => {
                 let account = self.account_of(scope)?;
@@ -247,11 +247,24 @@ impl Engine {
                 0..self.shards.len()
             }
         };
-        out.push(told);
-        for account in accounts {
-            self.with_shard(account, now, |s, w| s.stop_all(choice, actor, w, out));
+        out.push(Output::EmergencyStop(told.clone()));
+        for shard in &mut self.shards[accounts] {
+            shard.unstopped = Some((choice, actor.clone()));
+            shard.is_dirty = true;
         }
-        Ok(Reply::Done)
+        (self.is_stopping, self.due) = (true, Timestamp::EPOCH);
+        Ok(Reply::EmergencyStop(told))
+    }
+
+    /// Goes through the bots of accounts that were stopped; also after a kill in between.
+    pub(crate) fn finish_stops(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+        self.is_stopping = false;
+        for account in 0..self.shards.len() {
+            let shard = &mut self.shards[account];
+            let Some((choice, by)) = shard.unstopped.take() else { continue };
+            shard.is_dirty = true;
+            self.with_shard(account, now, |s, w| s.stop_all(choice, &by, w, out));
+        }
     }
 
     /// Bots stay paused: each keeps its hold until a person resumes it.

@@ -59,6 +59,8 @@ pub struct Engine {
     next_supervision: Timestamp,
     pub(crate) inputs: u64,
     pub(crate) is_dirty: bool,
+    /// An account was stopped whose bots were not gone through yet.
+    pub(crate) is_stopping: bool,
     wanted: BTreeSet<InstrumentId>,
     /// Scratch: what the event at hand changed.
     pub(crate) change: Change,
@@ -83,6 +85,7 @@ impl Engine {
             next_supervision: Timestamp::EPOCH,
             inputs: 0,
             is_dirty: true,
+            is_stopping: false,
             wanted: BTreeSet::new(),
             change: Change::default(),
         }
@@ -143,6 +146,13 @@ impl Engine {
             }
             InputKind::Command(envelope) => self.on_command(envelope, now, out),
         }
+    }
+
+    /// An emergency stop was given: it binds, and the next input, whichever it is, takes orders
+    /// back and holds bots. Until then the stop alone can be stored and answered: a thousand bots
+    /// are no reason to wait for it.
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping
     }
 
     /// When a `Timer` input is due.
@@ -221,6 +231,9 @@ impl Engine {
     /// Everything that time brings: arrivals at the simulated exchange, timers, closing bars.
     #[inline(never)]
     fn run_due(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+        if self.is_stopping {
+            self.finish_stops(now, out);
+        }
         for id in 0..self.markets.all.len() {
             let id = InstrumentId(id as u32);
             let mut change = Change::default();
@@ -339,7 +352,8 @@ impl Engine {
     ) -> Vec<crate::LiveOpen> {
         let Some(at) = self.account_index(account) else { return Vec::new() };
         let shard = &self.shards[at];
-        let here = shard.live_bots(exchange).into_iter().map(|slot| &shard.bots[slot]);
+        let here = shard.live_bots().map(|(_, bot)| bot);
+        let here = here.filter(|bot| bot.books.exchange == exchange);
         let of = |bot: &crate::bot::Bot, order: &crate::bot::OpenOrder| {
             let instrument = bot.fixed.instrument?;
             let scale = &self.markets.get(instrument).instrument;

@@ -12,7 +12,7 @@ const SAMPLING: Span = Span::from_secs(300);
 const STORED_EVERY: i64 = 12;
 
 /// The finest time that the store keeps apart.
-const TICK: Span = Span(1_000);
+pub(crate) const TICK: Span = Span(1_000);
 
 impl Shard {
     /// A point of every bot that has capital, once in five minutes.
@@ -83,7 +83,13 @@ impl Shard {
         out.push(self.point(slot, self.equity(slot, world), -returned, at));
     }
 
-    fn point(&self, slot: usize, equity: Option<Amount>, flow: Amount, at: Timestamp) -> Output {
+    pub(crate) fn point(
+        &self,
+        slot: usize,
+        equity: Option<Amount>,
+        flow: Amount,
+        at: Timestamp,
+    ) -> Output {
         let bot = &self.bots[slot];
         Output::Equity(EquityRecord {
             account_id: bot.record.account_id,

@@ -375,6 +375,7 @@ impl Shard {
 
     /// Prints are missing for good: what was open meanwhile stays in the books, marked.
     pub(crate) fn on_gap(&mut self, id: InstrumentId) {
+        self.lose_shadows(id);
         for slot in self.interest(id).bots.clone() {
             let bot = &mut self.bots[slot as usize];
             if bot.open.is_empty() && bot.books.lots.is_empty() {

@@ -15,7 +15,7 @@ use strategy::OwnFill;
 impl Shard {
     /// Lets arrive at the simulated exchange what is due there.
     pub(crate) fn advance(&mut self, id: InstrumentId, world: &World<'_>, out: &mut Vec<Output>) {
-        self.at_venue(id, world, out, |venue, state, answers| {
+        self.at_market(id, world, out, |venue, state, answers| {
             venue.advance(world.now, state, answers);
         });
     }
@@ -28,7 +28,7 @@ impl Shard {
         out: &mut Vec<Output>,
     ) {
         let is_made_of_prints = world.markets.get(id).is_made_of_prints();
-        self.at_venue(id, world, out, |venue, state, answers| {
+        self.at_market(id, world, out, |venue, state, answers| {
             venue.on_print(print, world.now, state, answers);
             if is_made_of_prints {
                 venue.refresh();
@@ -45,7 +45,7 @@ impl Shard {
         world: &World<'_>,
         out: &mut Vec<Output>,
     ) {
-        self.at_venue(id, world, out, |venue, state, _| venue.on_withdrawn(withdrawn, state));
+        self.at_market(id, world, out, |venue, state, _| venue.on_withdrawn(withdrawn, state));
     }
 
     pub(crate) fn on_book(
@@ -55,11 +55,23 @@ impl Shard {
         world: &World<'_>,
         out: &mut Vec<Output>,
     ) {
-        self.at_venue(id, world, out, |venue, state, answers| {
+        self.at_market(id, world, out, |venue, state, answers| {
             venue.on_book(changed, world.now, state, answers);
             // A polled book may be the first one that was asked for after an arrival.
             venue.advance(world.now, state, answers);
         });
+    }
+
+    /// As [`Shard::at_venue`], for what the market does: shadows see it, too.
+    fn at_market(
+        &mut self,
+        id: InstrumentId,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+        step: impl Fn(&mut simulator::Venue, &simulator::MarketState<'_>, &mut Vec<SimEvent>),
+    ) {
+        self.move_shadows(id, world, &step);
+        self.at_venue(id, world, out, step);
     }
 
     pub(crate) fn at_venue(
@@ -265,6 +277,7 @@ impl Shard {
         };
         self.tell_order(slot, order, outcome, at, world, out);
         let order = self.bots[slot].open.remove(order);
+        self.shadowed_end(slot, id);
         match order.purpose {
             OrderPurpose::Exit(reason) if order.filled.is_positive() => {
                 self.close_trade(slot, &order, reason, at, world, out);

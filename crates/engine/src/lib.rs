@@ -46,7 +46,9 @@ pub use command::{
 };
 pub use engine::{Engine, EngineConfig, Want};
 pub use input::{Envelope, Input, InputKind, Switches};
-pub use live::{LiveAction, LiveExecution, LiveGateRecord, LiveNews, LiveOpen, LiveReport, News};
+pub use live::{
+    LiveAction, LiveExecution, LiveGateRecord, LiveNews, LiveOpen, LiveReport, News, Shadowed,
+};
 pub use output::{
     AccountRecord, BotChange, BotRecord, BreakerRecord, DecisionRecord, EmergencyRecord,
     EquityRecord, EventData, EventDraft, EventHead, FeedRecord, Output, PolicyRecord,

@@ -9,9 +9,12 @@ mod expected;
 mod gate;
 mod orders;
 mod promote;
+mod shadow;
 
 pub(crate) use desk::Desk;
 pub(crate) use orders::{Charged, LiveOrders};
+pub(crate) use shadow::Shadow;
+pub use shadow::Shadowed;
 
 use domain::{
     AccountId, Actor, Amount, BotId, Currency, Exchange, InstrumentId, Liquidity, OrderId,

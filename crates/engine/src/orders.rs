@@ -228,8 +228,8 @@ impl Shard {
         let account = if is_live { self.live_risk(slot, world) } else { None };
         let missing = if is_live { self.live_missing(slot, world) } else { None };
         if is_live {
-            (snapshot.open_orders, _) = self.live_orders_on(instrument, wanted.side);
-            (_, snapshot.own_opposite) = self.live_orders_on(instrument, wanted.side.opposite());
+            (snapshot.open_orders, snapshot.own_opposite) =
+                self.live_orders_on(instrument, wanted.side.opposite());
             snapshot.breaker = None;
             snapshot.account = account.as_ref();
             snapshot.live = self.live_standing(slot, &missing, world);
@@ -448,7 +448,7 @@ impl Shard {
         let exchange = world.markets.get(instrument).instrument.exchange;
         self.touch(slot);
         if self.bots[slot].live.is_some() {
-            return self.cancel_live(exchange, instrument, &ids);
+            return self.cancel_live((exchange, instrument), &ids, reason, world);
         }
         let (account, exchange) = (self.record.id, exchange as usize);
         for id in ids {

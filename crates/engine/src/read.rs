@@ -8,7 +8,7 @@ use crate::sentence;
 use crate::shard::{Shard, Stop, World, loss_percent, world};
 use crate::view::{
     BarView, BookView, BotView, CurrencyView, EvaluationView, FleetView, HoldView, MarketView,
-    PortfolioView, PositionView, WalletView,
+    PortfolioView, PositionView, ShadowView, WalletView,
 };
 use domain::{
     AccountId, Amount, BotId, Exchange, Hold, Instrument, InstrumentId, Lifecycle, Mode, Policy,
@@ -341,6 +341,10 @@ fn bot_view(shard: &Shard, slot: usize, world: &World<'_>) -> BotView {
         refusals_today: bot.day.refusals,
         rearms_today: bot.day.rearms,
         last_decision_at: bot.last_decision_at,
+        shadow: bot.shadow.as_ref().map(|shadow| ShadowView {
+            worse_bp: shadow.so_far.worse_bp(),
+            so_far: shadow.so_far.clone(),
+        }),
     }
 }
 

@@ -121,6 +121,8 @@ pub(crate) struct Interest {
     pub(crate) by_series: Vec<Vec<Member>>,
     /// Slots of all bots here.
     pub(crate) bots: Vec<u32>,
+    /// Slots of live bots whose orders have shadows here.
+    pub(crate) shadows: Vec<u32>,
     /// Bots that want to be flat.
     pub(crate) exiting: BTreeSet<u32>,
 }
@@ -134,6 +136,7 @@ impl Interest {
         !(self.venue.is_idle()
             && self.venue.has_taken_nothing()
             && self.exiting.is_empty()
+            && self.shadows.is_empty()
             && (self.triggers.is_empty() || is_quiet()))
     }
 }
@@ -157,10 +160,14 @@ pub(crate) struct Shard {
     pub(crate) ledger: Ledger,
     pub(crate) policy: Option<(u32, Policy)>,
     pub(crate) stop: Option<Stop>,
+    /// It was stopped, and its bots were not gone through yet.
+    pub(crate) unstopped: Option<(StopChoice, Actor)>,
     /// What the autopilot did.
     pub(crate) autopilot: crate::autopilot::Log,
     pub(crate) bots: Vec<Bot>,
     pub(crate) slots: FxHashMap<BotId, u32>,
+    /// Slots of the bots that trade real money.
+    pub(crate) live: BTreeSet<u32>,
     pub(crate) interests: Vec<Option<Box<Interest>>>,
     pub(crate) timers: BTreeSet<(Timestamp, Due)>,
     /// Times of the newest orders per exchange: the order rate.
@@ -204,9 +211,11 @@ impl Shard {
             record,
             policy: None,
             stop: None,
+            unstopped: None,
             autopilot: Default::default(),
             bots: Vec::new(),
             slots: FxHashMap::default(),
+            live: BTreeSet::new(),
             interests: Vec::new(),
             timers: BTreeSet::new(),
             sent: Default::default(),
@@ -242,10 +251,16 @@ impl Shard {
         self.interests.get(id.0 as usize).is_some_and(Option::is_some)
     }
 
+    fn arrival(&self, interest: &Interest) -> Timestamp {
+        let shadow = |slot: &u32| self.bots[*slot as usize].shadow.as_ref().map(|s| s.next_due());
+        let shadows = interest.shadows.iter().filter_map(shadow).min();
+        interest.venue.next_due().min(shadows.unwrap_or(Timestamp::MAX))
+    }
+
     /// When the next message arrives at the simulated exchange.
     pub(crate) fn next_arrival(&self, id: InstrumentId) -> Timestamp {
         let interest = self.interests.get(id.0 as usize).and_then(Option::as_ref);
-        interest.map_or(Timestamp::MAX, |i| i.venue.next_due())
+        interest.map_or(Timestamp::MAX, |i| self.arrival(i))
     }
 
     /// Does anything here hang on a market's prices as they are, apart from the figures of
@@ -324,7 +339,7 @@ impl Shard {
     /// market to speak (a polled book): it is looked at with that event, and now and then; it hides
     /// nothing of what is due elsewhere.
     pub(crate) fn next_due(&self, now: Timestamp) -> Timestamp {
-        let messages = self.interests.iter().flatten().map(|i| i.venue.next_due());
+        let messages = self.interests.iter().flatten().map(|i| self.arrival(i));
         let timer = self.timers.first().map_or(Timestamp::MAX, |(at, _)| *at);
         let later = |at| if at <= now { now + WAITING_LOOK } else { at };
         messages.chain([timer]).map(later).min().unwrap_or(Timestamp::MAX)

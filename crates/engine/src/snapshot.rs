@@ -11,7 +11,7 @@ use crate::pass::{Mark, Pass};
 use crate::rates::Imported;
 use crate::shard::{Shard, Stop};
 use crate::watch::{Warned, WatchDay};
-use domain::{Currency, InstrumentId, Policy, Timestamp};
+use domain::{Actor, Currency, InstrumentId, Policy, StopChoice, Timestamp};
 use ledger::Ledger;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,8 @@ struct AccountState {
     ledger: Ledger,
     policy: Option<(u32, Policy)>,
     stop: Option<Stop>,
+    #[serde(default)]
+    unstopped: Option<(StopChoice, Actor)>,
     trades_refused: u64,
     sampled_at: Timestamp,
     #[serde(default)]
@@ -150,6 +152,7 @@ impl Engine {
         shard.ledger = state.ledger;
         shard.policy = state.policy;
         shard.stop = state.stop;
+        shard.unstopped = state.unstopped;
         shard.trades_refused = state.trades_refused;
         shard.sampled_at = state.sampled_at;
         shard.trades_today = state.trades_today;
@@ -170,6 +173,9 @@ impl Engine {
         })?;
         let shard = &mut self.shards[account];
         shard.slots.insert(bot.record.id, shard.bots.len() as u32);
+        if bot.live.is_some() {
+            shard.live.insert(shard.bots.len() as u32);
+        }
         shard.bots.push(bot);
         Ok(())
     }
@@ -196,6 +202,7 @@ fn take_account(shard: &mut Shard, rows: &mut Vec<StateRow>, touched: &mut Vec<u
             ledger: shard.ledger.clone(),
             policy: shard.policy.clone(),
             stop: shard.stop.clone(),
+            unstopped: shard.unstopped.clone(),
             trades_refused: shard.trades_refused,
             sampled_at: shard.sampled_at,
             trades_today: shard.trades_today,

@@ -1,5 +1,6 @@
 //! Read models: what the core tells when asked. Figures of one instant.
 
+use crate::live::Shadowed;
 use crate::output::{BotRecord, EmergencyRecord};
 use domain::{
     AccountId, Amount, Bar, BotId, Currency, DataGrade, Exchange, FeedState, Hold, Instrument,
@@ -34,6 +35,19 @@ pub struct BotView {
     pub refusals_today: u32,
     pub rearms_today: u32,
     pub last_decision_at: Option<Timestamp>,
+    /// Of a bot that traded real money: how wrong paper was, order by order.
+    pub shadow: Option<ShadowView>,
+}
+
+/// Real orders beside what paper would have made of them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct ShadowView {
+    #[serde(flatten)]
+    pub so_far: Shadowed,
+    /// How much worse the exchange was than paper, in basis points of what both filled; below zero
+    /// it was better. `None`: nothing was compared yet.
+    pub worse_bp: Option<Amount>,
 }
 
 /// A position, marked at the exit side.

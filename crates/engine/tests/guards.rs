@@ -341,3 +341,24 @@ fn a_stop_in_an_emptied_book_waits_and_sells_at_the_first_bid_there_is() {
     assert_eq!((trade.exit_reason, trade.exit_price), (ExitReason::Stop, amount("8999.99")));
     audit(&rig.out);
 }
+
+#[test]
+fn a_stop_that_was_stored_before_its_bots_were_held_is_finished_after_a_kill() {
+    let (mut rig, account) = Rig::funded(wide());
+    let bot = rig.create(account, bot("one", "binance", StrategyKind::Grid, "{}")).unwrap();
+    let stop = Command::EmergencyStop { reason: "test".to_owned(), sell: false };
+    let envelope =
+        Envelope { id: 77, actor: Actor::Person("p".into()), account: None, command: stop };
+    rig.input(InputKind::Command(envelope));
+    assert!(rig.engine.is_stopping() && !rig.view(bot).record.holds.contains(Hold::EmergencyStop));
+    let told = |rig: &Rig| rig.out.iter().any(|o| matches!(o, Output::Reply { id: 77, .. }));
+    assert!(told(&rig), "the stop is answered without its bots");
+    // Killed here: what was stored says what is left to do.
+    let rows = rig.engine.take_dirty();
+    rig.engine = Engine::restore(rig.config.clone(), rows).unwrap();
+    rig.switches(|_| {});
+    assert!(rig.view(bot).record.holds.contains(Hold::EmergencyStop));
+    let later = rig.engine.take_dirty();
+    rig.engine = Engine::restore(rig.config.clone(), later).unwrap();
+    assert!(!rig.engine.is_stopping());
+}

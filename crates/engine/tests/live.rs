@@ -131,6 +131,8 @@ struct Fake {
     /// Real orders, by id: how often each came, and whether it was an entry.
     orders: BTreeMap<OrderId, (u32, bool)>,
     trades: u32,
+    /// Beyond the touch.
+    worse: i64,
 }
 
 fn currency(code: &str) -> Currency {
@@ -167,7 +169,8 @@ impl Fake {
             let seen = self.orders.entry(intent.id).or_default();
             *seen = (seen.0 + 1, permit.is_entry());
             let (mid, quantity) = (price(market.second), intent.quantity);
-            let at = if intent.side == Side::Buy { mid + 10 } else { mid - 10 };
+            let beyond = 10 + self.worse;
+            let at = if intent.side == Side::Buy { mid + beyond } else { mid - beyond };
             let (price, base) = (
                 Amount::from_scaled(at.into(), 2, Round::Down),
                 Amount::from_scaled(quantity.0.into(), 8, Round::Down),
@@ -615,4 +618,53 @@ fn fuzz_no_entry_leaves_while_a_condition_is_missing() {
     println!("{steps} steps, {lives} times live, {entries} entries");
     assert!(entries > 0 && lives > 1, "{entries} entries, {lives} times live");
     assert!(fake.orders.values().all(|(times, _)| *times == 1), "each goes out once");
+}
+
+#[test]
+fn a_real_orders_shadow_says_how_wrong_paper_was_and_touches_no_book() {
+    let (mut market, mut fake) = live();
+    fake.trade(&mut market, 3 * 3_600);
+    while !market.is_flat() {
+        fake.trade(&mut market, STEP);
+    }
+    let shadow = market.rig.view(market.bot).shadow.unwrap();
+    assert_eq!(shadow.so_far.sent, fake.orders.len() as u64);
+    assert_eq!(shadow.so_far.compared, shadow.so_far.sent);
+    assert_eq!(shadow.so_far.alike, shadow.so_far.sent);
+    // Both at the touch: what is left are fees, rounded.
+    assert!(shadow.worse_bp.unwrap().abs() < amount("0.1"), "{shadow:?}");
+    fake.money.retain(|_, amount| !amount.is_zero());
+    assert_eq!(booked(&market), fake.money, "no shadow is in the books");
+
+    // An exchange that gives each order ten ticks less than the touch.
+    fake.worse = 100;
+    let before = shadow.so_far;
+    fake.trade(&mut market, 3 * 3_600);
+    let after = market.rig.view(market.bot).shadow.unwrap().so_far;
+    let worse = Shadowed {
+        value: after.value - before.value,
+        worse: after.worse - before.worse,
+        ..Shadowed::default()
+    };
+    // A hundred of a million and something.
+    let bp = worse.worse_bp().unwrap();
+    assert!(amount("0.9") < bp && bp < amount("1.1"), "{worse:?} {bp}");
+}
+
+#[test]
+fn what_a_gap_hid_is_not_compared() {
+    let (mut market, mut fake) = live();
+    while fake.orders.is_empty() {
+        market.go_on(STEP);
+        let news = fake.carry_out(&mut market);
+        if !fake.orders.is_empty() {
+            let (id, event) = (InstrumentId(0), MarketEvent::Gap { from: market.rig.now });
+            market.rig.input(InputKind::Market { instrument: id, event });
+        }
+        news.into_iter().for_each(|news| market.news(news));
+    }
+    market.go_on(STEP);
+    let shadow = market.rig.view(market.bot).shadow.unwrap();
+    assert_eq!((shadow.so_far.sent, shadow.so_far.compared), (1, 0));
+    assert_eq!(shadow.worse_bp, None);
 }

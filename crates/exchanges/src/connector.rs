@@ -129,6 +129,11 @@ impl Connector {
         self.shared.stats.snapshot(self.shared.rest.usage())
     }
 
+    /// Leaves so many keys their part of what the exchange permits an address.
+    pub fn share_with(&self, keys: u32) {
+        self.shared.rest.share_with(keys);
+    }
+
     /// Fetches the instrument list again, soon.
     pub fn reload(&self) {
         self.shared.reload.notify_one();

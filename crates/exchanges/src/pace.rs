@@ -28,6 +28,21 @@ const fn window(exchange: Exchange) -> Window {
     }
 }
 
+/// What is left for market data where so many keys ask from the same address, each out of its own
+/// budget. KuCoin counts each pool apart; never so little that nothing is seen any more.
+const fn left_beside(exchange: Exchange, keys: u32) -> u32 {
+    let (limit, of_each, least) = match exchange {
+        // The first key's share was never ours.
+        Exchange::Binance => (6_000, 1_200, 1_200),
+        Exchange::Kucoin => (1_600, 0, 0),
+        Exchange::Luno => (280, 120, 40),
+    };
+    let left = limit - of_each * if keys * of_each < limit { keys } else { limit / of_each };
+    let own = window(exchange).limit;
+    let left = if left < own { left } else { own };
+    if left > least { left } else { least }
+}
+
 /// The length of an exchange's window.
 pub(crate) const fn window_s(exchange: Exchange) -> u32 {
     window(exchange).span.as_secs() as u32
@@ -36,6 +51,7 @@ pub(crate) const fn window_s(exchange: Exchange) -> u32 {
 /// Weight of requests in the current window, and the exchange's order to wait.
 #[derive(Debug)]
 pub(crate) struct Budget {
+    exchange: Exchange,
     window: Window,
     started_at: Timestamp,
     used: u32,
@@ -45,6 +61,7 @@ pub(crate) struct Budget {
 impl Budget {
     pub(crate) const fn new(exchange: Exchange) -> Self {
         Self {
+            exchange,
             window: window(exchange),
             started_at: Timestamp(i64::MIN / 2),
             used: 0,
@@ -81,6 +98,11 @@ impl Budget {
         }
         self.used += weight;
         Ok(())
+    }
+
+    /// So many keys ask from the same address.
+    pub(crate) const fn share_with(&mut self, keys: u32) {
+        self.window.limit = left_beside(self.exchange, keys);
     }
 
     /// What the exchange counted itself; others behind our address count too.
@@ -179,6 +201,20 @@ mod tests {
         let at = Timestamp(7 * MINUTE + 5);
         assert_eq!(budget.take(1_600, at, mono), Ok(()));
         assert_eq!(budget.take(1, at, mono), Err(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn keys_behind_the_same_address_leave_less_for_market_data() {
+        let left = |exchange| [0, 1, 2, 9].map(|keys| left_beside(exchange, keys));
+        assert_eq!(left(Exchange::Binance), [4_800, 4_800, 3_600, 1_200]);
+        assert_eq!(left(Exchange::Kucoin), [1_600; 4]);
+        assert_eq!(left(Exchange::Luno), [280, 160, 40, 40]);
+        let (mut budget, mono) = (Budget::new(Exchange::Luno), Instant::now());
+        budget.share_with(1);
+        assert_eq!(budget.take(160, Timestamp(MINUTE), mono), Ok(()));
+        assert!(budget.take(1, Timestamp(MINUTE), mono).is_err());
+        budget.share_with(0);
+        assert_eq!(budget.take(120, Timestamp(MINUTE), mono), Ok(()), "its key is gone");
     }
 
     #[test]

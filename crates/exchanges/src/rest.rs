@@ -82,6 +82,11 @@ impl Rest {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// So many keys ask from the same address.
+    pub(crate) fn share_with(&self, keys: u32) {
+        self.budget().share_with(keys);
+    }
+
     /// Weight used and permitted in this window.
     pub(crate) fn usage(&self) -> (u32, u32) {
         self.budget().usage(now())

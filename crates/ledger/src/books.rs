@@ -237,6 +237,24 @@ impl Ledger {
         if wallet.available < amount {
             return Err(Short { needed: amount, available: wallet.available });
         }
+        Ok(self.to_bot(books, amount, TransferReason::Allocate, at))
+    }
+
+    /// A bot's cash back to the wallet.
+    pub fn release(&mut self, books: &mut BotBooks, at: Timestamp) -> Transfer {
+        self.from_bot(books, books.cash, TransferReason::Release, at)
+    }
+
+    /// What it may give was checked.
+    pub(crate) fn to_bot(
+        &mut self,
+        books: &mut BotBooks,
+        amount: Amount,
+        reason: TransferReason,
+        at: Timestamp,
+    ) -> Transfer {
+        let quote = books.symbol.quote;
+        let wallet = self.wallets.entry((books.mode, books.exchange, quote)).or_default();
         wallet.available -= amount;
         wallet.reserved += amount;
         wallet.limit_kept();
@@ -245,22 +263,27 @@ impl Ledger {
             debit(Book::Cash(books.bot), quote, amount),
             debit(Book::Available, quote, -amount)
         ];
-        let place = (books.mode, books.exchange);
-        Ok(self.transfer(place, TransferReason::Allocate, postings, at))
+        self.transfer((books.mode, books.exchange), reason, postings, at)
     }
 
-    /// A bot's cash back to the wallet.
-    pub fn release(&mut self, books: &mut BotBooks, at: Timestamp) -> Transfer {
-        let (quote, amount) = (books.symbol.quote, books.cash);
+    /// What it has was checked.
+    pub(crate) fn from_bot(
+        &mut self,
+        books: &mut BotBooks,
+        amount: Amount,
+        reason: TransferReason,
+        at: Timestamp,
+    ) -> Transfer {
+        let quote = books.symbol.quote;
         let wallet = self.wallets.entry((books.mode, books.exchange, quote)).or_default();
         wallet.available += amount;
         wallet.reserved -= amount;
-        books.cash = Amount::ZERO;
+        books.cash -= amount;
         let postings = smallvec![
             debit(Book::Available, quote, amount),
             debit(Book::Cash(books.bot), quote, -amount)
         ];
-        self.transfer((books.mode, books.exchange), TransferReason::Release, postings, at)
+        self.transfer((books.mode, books.exchange), reason, postings, at)
     }
 
     /// A bot's dust to the wallet: it cost its trade already. `None`: there is none.

@@ -1,9 +1,8 @@
 //! Realised profit on its way from the bot that made it to others: spent once, and where it was
 //! earned. The limits are kept here, not by whoever asks, so that no caller can spend twice.
 
-use crate::books::{BotBooks, Ledger, Short, debit};
-use domain::{Amount, Book, Timestamp, Transfer, TransferReason};
-use smallvec::smallvec;
+use crate::books::{BotBooks, Ledger, Short};
+use domain::{Amount, Timestamp, Transfer, TransferReason};
 
 impl BotBooks {
     /// Realised profit that is still in the bot: what it earned, less what was taken.
@@ -30,18 +29,10 @@ impl Ledger {
         if available < amount || !amount.is_positive() {
             return Err(Short { needed: amount, available });
         }
-        wallet.reserved -= amount;
-        wallet.available += amount;
         wallet.taken += amount;
         wallet.kept += amount;
-        books.cash -= amount;
         books.taken += amount;
-        let postings = smallvec![
-            debit(Book::Available, quote, amount),
-            debit(Book::Cash(books.bot), quote, -amount)
-        ];
-        let place = (books.mode, books.exchange);
-        Ok(self.transfer(place, TransferReason::TakeProfit, postings, at))
+        Ok(self.from_bot(books, amount, TransferReason::TakeProfit, at))
     }
 
     /// Gives profit that was taken to a bot of the same wallet.
@@ -60,15 +51,7 @@ impl Ledger {
         if available < amount || !amount.is_positive() {
             return Err(Short { needed: amount, available });
         }
-        wallet.available -= amount;
-        wallet.reserved += amount;
         wallet.kept -= amount;
-        books.cash += amount;
-        let postings = smallvec![
-            debit(Book::Cash(books.bot), quote, amount),
-            debit(Book::Available, quote, -amount)
-        ];
-        let place = (books.mode, books.exchange);
-        Ok(self.transfer(place, TransferReason::Reinvest, postings, at))
+        Ok(self.to_bot(books, amount, TransferReason::Reinvest, at))
     }
 }

@@ -164,8 +164,13 @@ const CREDITS_MAX: usize = 16;
 impl Venue {
     /// Sends an order; it arrives one round trip after it was decided.
     pub fn submit(&mut self, order: ApprovedOrder, round_trip: Span) {
+        self.shadow(&order, round_trip);
+    }
+
+    /// The same for an order that really goes out elsewhere: the approval stays with that one.
+    pub fn shadow(&mut self, order: &ApprovedOrder, round_trip: Span) {
         let at = order.intent().at;
-        self.send(at + round_trip, Message::New(Incoming::of(&order, round_trip)));
+        self.send(at + round_trip, Message::New(Incoming::of(order, round_trip)));
     }
 
     /// Sends a cancellation: a fill can beat it.

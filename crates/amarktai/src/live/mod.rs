@@ -14,6 +14,7 @@ pub(crate) use tester::ExchangeKeyTester;
 use crate::config::Config;
 use crate::core_loop::now;
 use crate::emergency::Emergency;
+use crate::feeds::FeedsStatus;
 use desk::{Desk, Post};
 use domain::{AccountId, Exchange};
 use engine::{Input, InputKind, LiveAction, LiveNews, LiveReport, News};
@@ -40,6 +41,7 @@ pub(crate) struct Desks {
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) core: Core,
     pub(crate) emergency: Arc<Emergency>,
+    pub(crate) feeds: Arc<FeedsStatus>,
     desks: HashMap<(AccountId, Exchange), Running>,
     /// What the core heard of each key: an open desk asks for itself, and knows better.
     told: HashMap<(AccountId, Exchange), (u64, KeyState)>,
@@ -93,9 +95,10 @@ impl Desks {
         inputs: mpsc::Sender<Input>,
         core: Core,
         emergency: Arc<Emergency>,
+        feeds: Arc<FeedsStatus>,
     ) -> Self {
         let (places, desks, told) = (Places::of(config), HashMap::new(), HashMap::new());
-        Self { places, vault, reader, inputs, core, emergency, desks, told, failed: None }
+        Self { places, vault, reader, inputs, core, emergency, feeds, desks, told, failed: None }
     }
 
     /// Until told to stop; orders on their way are then unknown, and asked about at the next start.
@@ -161,6 +164,17 @@ impl Desks {
             }
             if is_usable && !self.desks.contains_key(&place) {
                 self.open(place, &row).await;
+            }
+        }
+        self.share_limits();
+    }
+
+    /// Keys and market data ask from one address.
+    fn share_limits(&self) {
+        for exchange in Exchange::ALL {
+            let keys = self.desks.keys().filter(|(_, at)| *at == exchange).count();
+            if let Some(connector) = self.feeds.connector(exchange) {
+                connector.share_with(keys as u32);
             }
         }
     }

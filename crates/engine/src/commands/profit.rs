@@ -12,6 +12,8 @@ use domain::{Actor, Amount, BotId, Currency, Exchange, Lifecycle, Mode, Timestam
 use ledger::{BotBooks, Ledger, Short};
 use std::collections::BTreeMap;
 
+const ELSEWHERE: &str = "profit stays on the exchange and in the currency where it was earned";
+
 fn impossible(problem: String) -> CommandError {
     CommandError::NotPossible { problem }
 }
@@ -137,9 +139,7 @@ impl Engine {
             let books = &self.shards[account].bots[self.slot_of(account, share.bot_id)?].books;
             let here = (books.exchange, books.symbol.quote);
             if *place.get_or_insert(here) != here {
-                let problem =
-                    "profit stays on the exchange and in the currency where it was earned";
-                return Err(impossible(problem.to_owned()));
+                return Err(impossible(ELSEWHERE.to_owned()));
             }
         }
         place.ok_or_else(|| not_found("bot"))
@@ -157,8 +157,7 @@ impl Engine {
             return Err(CommandError::EmergencyStopActive);
         }
         if self.shares_place(account, shares.clone()).is_ok_and(|own| own != place) {
-            let problem = "profit stays on the exchange and in the currency where it was earned";
-            return Err(impossible(problem.to_owned()));
+            return Err(impossible(ELSEWHERE.to_owned()));
         }
         let (mut books, mut flows, mut drains) =
             (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());

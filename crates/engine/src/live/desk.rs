@@ -2,6 +2,7 @@
 //!
 //! In memory alone: a restart asks anew, and until it is answered no live entry passes.
 
+use crate::bot::Bot;
 use crate::live::{LiveNews, News};
 use crate::output::Output;
 use crate::shard::{Shard, World};
@@ -65,26 +66,28 @@ impl Shard {
             News::Order(id, report) => self.on_report(*id, report, world, out),
         }
         if self.desks[exchange as usize].problem().is_some() {
-            for slot in self.live_bots(exchange) {
+            for slot in self.live_slots(exchange) {
                 self.withdraw_entries(slot, CancelReason::Hold, world);
             }
         }
     }
 
-    /// Slots of the live bots of an exchange.
-    pub(crate) fn live_bots(&self, exchange: Exchange) -> Vec<usize> {
-        let is_here = |slot: &usize| {
-            let bot = &self.bots[*slot];
-            bot.live.is_some() && bot.books.exchange == exchange
-        };
-        (0..self.bots.len()).filter(is_here).collect()
+    /// The bots that trade real money.
+    pub(crate) fn live_bots(&self) -> impl Iterator<Item = (usize, &Bot)> {
+        self.live.iter().map(|slot| (*slot as usize, &self.bots[*slot as usize]))
+    }
+
+    /// Those of an exchange.
+    pub(crate) fn live_slots(&self, exchange: Exchange) -> Vec<usize> {
+        let here = self.live_bots().filter(|(_, bot)| bot.books.exchange == exchange);
+        here.map(|(slot, _)| slot).collect()
     }
 
     /// What our books say the exchange has of a currency: given to nobody, and given to bots.
     fn booked(&self, exchange: Exchange, currency: Currency) -> (Amount, Amount) {
         let mut given = Amount::ZERO;
-        for slot in self.live_bots(exchange) {
-            let books = &self.bots[slot].books;
+        for (_, bot) in self.live_bots().filter(|(_, bot)| bot.books.exchange == exchange) {
+            let books = &bot.books;
             if books.symbol.quote == currency {
                 given += books.cash;
             }
@@ -106,8 +109,8 @@ impl Shard {
         let mut currencies: BTreeSet<Currency> = balances.keys().copied().collect();
         let ours = |key: &(Mode, Exchange, Currency)| key.0 == Mode::Live && key.1 == exchange;
         currencies.extend(self.ledger.wallets().filter(|(k, _)| ours(k)).map(|(k, _)| k.2));
-        for slot in self.live_bots(exchange) {
-            let symbol = self.bots[slot].books.symbol;
+        for (_, bot) in self.live_bots().filter(|(_, bot)| bot.books.exchange == exchange) {
+            let symbol = bot.books.symbol;
             currencies.extend([symbol.base, symbol.quote]);
         }
         for currency in currencies {

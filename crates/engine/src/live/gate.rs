@@ -102,9 +102,8 @@ impl Shard {
 
     /// Looks after live bots: a lost condition takes entries back and is told, once.
     pub(crate) fn watch_live(&mut self, world: &World<'_>, out: &mut Vec<Output>) {
-        let is_alive =
-            |b: &crate::bot::Bot| b.live.is_some() && b.record.lifecycle != Lifecycle::Retired;
-        let slots: Vec<usize> = (0..self.bots.len()).filter(|s| is_alive(&self.bots[*s])).collect();
+        let alive = self.live_bots().filter(|(_, b)| b.record.lifecycle != Lifecycle::Retired);
+        let slots: Vec<usize> = alive.map(|(slot, _)| slot).collect();
         if slots.is_empty() {
             return;
         }

@@ -6,8 +6,8 @@ use crate::live::{LiveAction, LiveExecution, LiveReport};
 use crate::output::Output;
 use crate::shard::{Shard, World};
 use domain::{
-    Alert, Amount, DataGrade, Exchange, InstrumentId, Liquidity, Mode, OrderId, OrderKind,
-    OrderPurpose, OrderStatus, RejectCode, Round, Side, Span, Timestamp,
+    Alert, Amount, CancelReason, DataGrade, Exchange, InstrumentId, Liquidity, Mode, OrderId,
+    OrderKind, OrderPurpose, OrderStatus, RejectCode, Round, Side, Span, Timestamp,
 };
 use risk::{AccountRisk, ApprovedOrder, Exposure, LiveStanding, Permit, reduce_permit};
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,10 @@ impl Shard {
     ) {
         let id = order.intent().id;
         match permit {
-            Some(permit) => self.leaving_live.push(LiveAction::Place { exchange, order, permit }),
+            Some(permit) => {
+                self.cast_shadow(slot, &order, world);
+                self.leaving_live.push(LiveAction::Place { exchange, order, permit });
+            }
             // Checked a moment ago; whatever changed since, it does not leave.
             None => {
                 let code = "NO_PERMIT".into();
@@ -98,8 +101,17 @@ impl Shard {
     }
 
     /// Asks for cancels of real orders.
-    pub(crate) fn cancel_live(&mut self, exchange: Exchange, at: InstrumentId, ids: &[OrderId]) {
+    pub(crate) fn cancel_live(
+        &mut self,
+        (exchange, at): (Exchange, InstrumentId),
+        ids: &[OrderId],
+        reason: CancelReason,
+        world: &World<'_>,
+    ) {
         let account = self.record.id;
+        for id in ids {
+            self.cancel_shadow(*id, reason, at, world);
+        }
         self.leaving_live.extend(ids.iter().map(|id| LiveAction::Cancel {
             account,
             exchange,
@@ -230,6 +242,7 @@ impl Shard {
             at: world.now,
         };
         let is_last = bot.open[at].filled + quantity >= bot.open[at].quantity;
+        self.shadowed_fill(slot, &fill, &charged, scale);
         self.post(slot, at, &fill, charged, is_last, world, out);
         self.conclude(slot, id, world, out);
     }
@@ -268,7 +281,7 @@ impl Shard {
         let quote = self.bots[slot].books.symbol.quote;
         let (mut exposure, mut opening, mut lost) =
             (Exposure::default(), Amount::ZERO, Amount::ZERO);
-        for (at, bot) in self.bots.iter().enumerate().filter(|(_, bot)| bot.live.is_some()) {
+        for (at, bot) in self.live_bots() {
             if bot.record.lifecycle == domain::Lifecycle::Retired {
                 continue;
             }
@@ -291,9 +304,9 @@ impl Shard {
         id: InstrumentId,
         side: Side,
     ) -> (u32, Option<domain::Price>) {
-        let here = self.bots.iter().filter(|b| b.live.is_some() && b.fixed.instrument == Some(id));
+        let here = self.live_bots().filter(|(_, bot)| bot.fixed.instrument == Some(id));
         let (mut count, mut best) = (0, None);
-        for order in here.flat_map(|bot| &bot.open) {
+        for order in here.flat_map(|(_, bot)| &bot.open) {
             count += 1;
             if let (true, OrderKind::Limit { price, .. }) = (order.side == side, order.kind) {
                 let is_better = best.is_none_or(|b| match side {

@@ -47,12 +47,11 @@ impl Engine {
     fn check_live_cap(&self, account: usize, slot: usize) -> Result<(), CommandError> {
         let exchange = self.shards[account].bots[slot].config().exchange.clone();
         let cap = cap(&self.policy_of(account).1.live_bots_max, &exchange).unwrap_or(0);
-        let is_here = |b: &&crate::bot::Bot| {
-            b.live.is_some()
-                && b.config().exchange == exchange
-                && b.record.lifecycle != Lifecycle::Retired
+        let shard = &self.shards[account];
+        let is_here = |(_, b): &(usize, &crate::bot::Bot)| {
+            b.config().exchange == exchange && b.record.lifecycle != Lifecycle::Retired
         };
-        let in_use = self.shards[account].bots.iter().filter(is_here).count() as u32;
+        let in_use = shard.live_bots().filter(is_here).count() as u32;
         if in_use < cap {
             return Ok(());
         }
@@ -106,6 +105,7 @@ impl Shard {
             refused: Default::default(),
             was_open: true,
         }));
+        self.live.insert(slot as u32);
         let transfer = self.ledger.allocate(&mut bot.books, capital, world.now);
         // It was looked up a moment ago.
         out.extend(transfer.ok().map(Output::Transfer));
@@ -160,6 +160,7 @@ impl Shard {
         }
         let bot = &mut self.bots[slot];
         let Some(live) = bot.live.take() else { return };
+        self.live.remove(&(slot as u32));
         bot.books = live.parked;
         bot.needs_capital = true;
         let capital = bot.config().capital;

@@ -164,6 +164,9 @@ impl Rig {
         self.next_id += 1;
         let (id, actor) = (self.next_id, Actor::Person("thandi".to_owned()));
         self.input(InputKind::Command(Envelope { id, actor, account, command }));
+        if self.engine.is_stopping() {
+            self.input(InputKind::Timer);
+        }
         let reply = self.out.iter().rev().find_map(|o| match o {
             Output::Reply { id: answered, result } if *answered == id => Some(result.clone()),
             _ => None,

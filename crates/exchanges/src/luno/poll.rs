@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Calls a second that the rounds plan with; the rest of the 300 a minute is for histories.
-const CALLS_PER_SECOND: f64 = 4.0;
+/// Of the calls that a minute permits, what the rounds plan with; the rest is for histories.
+const PLANNED: f64 = 6.0 / 7.0;
 
 /// Luno may answer from a cache of this age, so a book is known to be no older than the request
 /// only if it counts as requested that much earlier.
@@ -105,12 +105,19 @@ async fn rounds(
 }
 
 /// Calls of one round, the tickers' one counted: at least a book and its trades.
-fn calls_per_round(interval: Duration) -> usize {
-    (interval.as_secs_f64() * CALLS_PER_SECOND) as usize
+fn calls_per_round(interval: Duration, a_minute: u32) -> usize {
+    (interval.as_secs_f64() / 60.0 * f64::from(a_minute) * PLANNED) as usize
 }
 
-fn pairs_per_round(interval: Duration) -> usize {
-    (calls_per_round(interval).saturating_sub(1) / 2).max(1)
+fn pairs_per_round(shard: &PolledShard, interval: Duration) -> usize {
+    let calls = calls_per_round(interval, shard.shared.rest.usage().1);
+    (calls.saturating_sub(1) / 2).max(1)
+}
+
+/// With more pairs than a round carries each one's turn comes less often.
+fn adopt_silence(shard: &mut PolledShard, interval: Duration) {
+    let rounds = shard.feeds.len().div_ceil(pairs_per_round(shard, interval)).max(1);
+    shard.set_silence(interval * 3 * u32::try_from(rounds).unwrap_or(u32::MAX));
 }
 
 fn adopt(shard: &mut PolledShard, interval: Duration) {
@@ -118,9 +125,7 @@ fn adopt(shard: &mut PolledShard, interval: Duration) {
     for feed in shard.feeds.values_mut() {
         feed.book.is_resumed |= feed.tape.last().is_some() && !feed.book.has_trades;
     }
-    // With more pairs than a round carries each one's turn comes less often.
-    let rounds = shard.feeds.len().div_ceil(pairs_per_round(interval)).max(1);
-    shard.set_silence(interval * 3 * u32::try_from(rounds).unwrap_or(u32::MAX));
+    adopt_silence(shard, interval);
 }
 
 fn start_round(shard: &mut PolledShard, interval: Duration, turn: &mut usize) {
@@ -129,7 +134,9 @@ fn start_round(shard: &mut PolledShard, interval: Duration, turn: &mut usize) {
     spawn(shard, first, |shared, _, _| async move {
         Poll::Tickers(shared.rest.get_quick("/api/1/tickers", 1).await)
     });
-    let count = pairs_per_round(interval).min(ids.len());
+    // A key that came or went changed what a round carries.
+    adopt_silence(shard, interval);
+    let count = pairs_per_round(shard, interval).min(ids.len());
     for i in 0..count {
         let id = ids[(*turn + i) % ids.len()];
         spawn(shard, id, |shared, of, _| async move {

@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use domain::{AccountId, Amount, BotId, Hold, Policy, RiskMode};
 use engine::view::BotView;
-use engine::{BreakerScope, Command, EmergencyRecord};
+use engine::{BreakerScope, Command, EmergencyRecord, Reply};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -166,6 +166,8 @@ async fn pull(
     let command = Command::EmergencyStop { reason: reason.clone(), sell };
     let pulled = Pulled { account_id, reason, sell, by: by.clone() };
     match state.core.command(account_id, by, command).await {
+        // Its bots are still being told: who asks anew waits for them.
+        Ok(Reply::EmergencyStop(record)) => told(&record, true).map(Json),
         Ok(_) => emergency_of(&state, account_id).await.map(Json),
         Err(refused @ CoreError::Refused(_)) => Err(refused.into()),
         Err(error) => not_persisted(&state, &pulled, &error),

@@ -231,6 +231,9 @@ fn carry_out(
 ) -> Result<Reply, CommandError> {
     let mut outputs = Vec::new();
     engine.apply(&Input { at: AT, kind: InputKind::Command(envelope) }, &mut outputs);
+    if engine.is_stopping() {
+        engine.apply(&Input { at: AT, kind: InputKind::Timer }, &mut outputs);
+    }
     let result = outputs.iter().find_map(|output| match output {
         Output::Reply { result, .. } => Some(result.clone()),
         _ => None,

@@ -10,11 +10,11 @@ use domain::{
 };
 use engine::view::{
     BarView, BookView, BotView, CurrencyView, EvaluationView, HoldView, LevelView, MarketView,
-    PortfolioView, PositionView, WalletView,
+    PortfolioView, PositionView, ShadowView, WalletView,
 };
 use engine::{
     AccountRecord, BotChange, BotRecord, DecisionRecord, EmergencyRecord, EquityRecord, Output,
-    RefusalRecord,
+    RefusalRecord, Shadowed,
 };
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
@@ -442,6 +442,7 @@ fn the_cores_views_fit_the_document() {
         refusals_today: 0,
         rearms_today: 0,
         last_decision_at: None,
+        shadow: Some(ShadowView { so_far: Shadowed::default(), worse_bp: None }),
     };
     fits("Bot", &view);
     fits("HoldItem", &HoldView { hold: Hold::Rogue, since: None, released_by: "a person" });

@@ -272,6 +272,7 @@ export const desk = [
       const texts = await Promise.all(["win_rate", "slippage_bp", "total_return"].map((metric) => cell(metric, "live").innerText()));
       assert.deepEqual(texts.map((t) => t.trim()), ["25.0 %", "3.3 bp", "-1.23 %"]);
       assert.equal(await cell("fees", "live").locator("span[title]").first().getAttribute("title"), `12.5 ${group.currency}`);
+      await page.getByTestId("shadow").getByText("No real order was sent yet").waitFor();
       assert.equal(await cell("profit_factor", "live").locator("[title]").getAttribute("title"), "no loss yet");
       await until("the paper side of the API", async () => {
         const { by_bot } = await product.api("/api/performance?period=all&mode=paper");

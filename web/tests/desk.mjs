@@ -97,6 +97,50 @@ export const desk = [
     },
   ],
   [
+    "a_key_that_the_exchange_knows_is_stored_tested_and_removed",
+    async ({ product, page }) => {
+      // The local exchange has this account.
+      const [id, secret] = ["sandbox-key", "sandbox-secret"];
+      const answers = [];
+      const keep = async (response) => answers.push(await response.text().catch(() => ""));
+      page.on("response", keep);
+      await page.goto(`${product.url}/#/system?tab=keys`);
+      await page.getByRole("button", { name: "Add a key of Binance" }).click();
+      const dialog = page.getByRole("dialog", { name: "Key of Binance" });
+      await dialog.getByLabel("Key", { exact: true }).fill(id);
+      await dialog.getByLabel("Secret").fill(secret);
+      await dialog.getByRole("button", { name: "Store the key" }).click();
+      const row = page.getByTestId("keys").locator('[data-exchange="binance"]');
+      // Its end is shown only where the rest is long enough to say nothing.
+      const stored = await until("the key", () => product.api("/api/keys/binance"));
+      assert.deepEqual([stored.can_trade, stored.can_withdraw, stored.usable_for_live], [true, false, true]);
+      const cells = async () => (await row.locator("td").allInnerTexts()).map((text) => text.trim());
+      await until("what the API says", async () => {
+        const [, key, trade, withdraw, , live] = await cells();
+        assert.ok(key.startsWith(`…${stored.key_tail || "••••"}`), key);
+        return trade === "yes" && withdraw === "no" && live === "good";
+      });
+      await row.getByRole("button", { name: "Test" }).click();
+      await page.getByText("The key of Binance works and is good for live.").first().waitFor();
+      const tested = await product.api("/api/keys/binance");
+      assert.ok(tested.tested_at > stored.tested_at, "the exchange was asked again");
+      // One with another secret does not take its place.
+      await row.getByRole("button", { name: "Replace" }).click();
+      await dialog.getByLabel("Key", { exact: true }).fill(id);
+      await dialog.getByLabel("Secret").fill("another-secret-7788");
+      await dialog.getByRole("button", { name: "Store the key" }).click();
+      await dialog.getByText("KEY_REJECTED").waitFor();
+      assert.equal((await product.api("/api/keys/binance")).version, stored.version);
+      await page.keyboard.press("Escape");
+      await row.getByRole("button", { name: "Remove" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Remove it" }).click();
+      await row.getByText("no key").waitFor();
+      assert.deepEqual(await product.api("/api/keys"), []);
+      page.off("response", keep);
+      assert.ok(!(await page.content()).includes(secret) && answers.every((text) => !text.includes(secret)));
+    },
+  ],
+  [
     "a_try_of_the_channels_arrives_and_the_outbox_is_the_stores",
     async ({ product, page, hook }) => {
       await page.goto(`${product.url}/#/system?tab=notices`);
@@ -208,6 +252,35 @@ export const desk = [
       const forged = `${product.directory}/forged.html`;
       writeFileSync(forged, html.replace("Variants tried", "Variants tires"));
       assert.equal(verify(forged).status, 1);
+    },
+  ],
+  [
+    "paper_stands_beside_live_and_what_is_not_known_says_why",
+    async ({ product, page }) => {
+      const performance = await product.api("/api/performance?period=all&mode=paper");
+      const { bot_id: id } = performance.by_bot.find((g) => g.statistics.trades > 0);
+      await page.goto(`${product.url}/#/bots/${id}`);
+      await page.getByTestId("doing").waitFor();
+      assert.equal(await page.getByTestId("beside").count(), 0, "without a live trade there is nothing beside");
+      // Real money cannot be had here; its answer has the shape of the paper one.
+      const group = structuredClone(performance.by_bot.find((g) => g.bot_id === id));
+      Object.assign(group.statistics, { trades: 7, win_rate: 0.25, profit_factor: null, slippage_bp: 3.25, fees: "12.5", total_return: -0.0123, undefined: [{ metric: "profit_factor", reason: "no loss yet" }] });
+      await page.route("**/api/performance?*mode=live*", (route) => route.fulfill({ json: { ...performance, mode: "live", by_bot: [group] } }));
+      await page.reload();
+      const cell = (metric, mode) => page.getByTestId("beside").locator(`tr[data-metric="${metric}"] td[data-mode="${mode}"]`);
+      await cell("trades", "live").getByText("7", { exact: true }).waitFor();
+      const texts = await Promise.all(["win_rate", "slippage_bp", "total_return"].map((metric) => cell(metric, "live").innerText()));
+      assert.deepEqual(texts.map((t) => t.trim()), ["25.0 %", "3.3 bp", "-1.23 %"]);
+      assert.equal(await cell("fees", "live").locator("span[title]").first().getAttribute("title"), `12.5 ${group.currency}`);
+      await page.getByTestId("shadow").getByText("No real order was sent yet").waitFor();
+      assert.equal(await cell("profit_factor", "live").locator("[title]").getAttribute("title"), "no loss yet");
+      await until("the paper side of the API", async () => {
+        const { by_bot } = await product.api("/api/performance?period=all&mode=paper");
+        const { statistics } = by_bot.find((g) => g.bot_id === id);
+        assert.equal((await cell("trades", "paper").innerText()).trim(), String(statistics.trades));
+        return (await cell("net_profit", "paper").locator("span[title]").first().getAttribute("title")) === `${statistics.net_profit} ${group.currency}`;
+      });
+      await page.unroute("**/api/performance?*mode=live*");
     },
   ],
   [

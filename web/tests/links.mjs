@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { NAME, PASSWORD } from "./first.mjs";
+import { offIsSaid } from "./pilot.mjs";
 import { proxy } from "./proxy.mjs";
 import { Product, SHOTS, page as open, until, PATIENCE_MS } from "./product.mjs";
 
@@ -90,9 +91,9 @@ export const links = [
     },
   ],
   [
-    "without_realtime_the_page_polls_and_says_so",
+    "what_is_switched_off_is_said_and_the_page_polls_without_realtime",
     async ({ chrome }) => {
-      const product = await Product.start({ env: { ENABLE_REALTIME: "false" } });
+      const product = await Product.start({ env: { ENABLE_REALTIME: "false", ENABLE_AUTOPILOT: "false" } });
       try {
         const context = await chrome.newContext();
         context.setDefaultTimeout(PATIENCE_MS);
@@ -105,6 +106,7 @@ export const links = [
         await page.getByText("Polling every 5 s").waitFor();
         await page.getByTestId("skip").click();
         await until("figures", async () => /ZAR/.test(await page.getByTestId("equity").innerText()));
+        await offIsSaid(page, product.url);
         assert.deepEqual(page.wrongs, []);
       } finally {
         await product.end();

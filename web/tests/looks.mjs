@@ -19,6 +19,7 @@ const PAGES = [
   ["markets", "/markets"],
   ["market", "/markets/binance/BTC-USDT"],
   ["limits", "/limits"],
+  ["autopilot", "/autopilot"],
   ["research", "/research"],
   ["money", "/money"],
   ["alerts", "/alerts"],
@@ -28,6 +29,7 @@ const PAGES = [
   ["keys", "/system?tab=keys"],
   ["notices", "/system?tab=notices"],
   ["backups", "/system?tab=backups"],
+  ["you", "/system?tab=you"],
   ["people", "/system?tab=people"],
   ["start", "/start"],
   ["stop", "/stop"],
@@ -121,7 +123,7 @@ export const looks = [
       for (const shape of [SHAPES[0], SHAPES[3]]) {
         const page = await signedIn(chrome, product.url, shape, person.name, person.password);
         const found = [];
-        for (const [name, path] of PAGES.filter(([n]) => ["overview", "bots", "trades", "money", "limits", "alerts"].includes(n))) {
+        for (const [name, path] of PAGES.filter(([n]) => ["overview", "bots", "trades", "money", "limits", "autopilot", "alerts"].includes(n))) {
           found.push(...(await look(page, product.url, path, `${name}-${shape[0]}-${shape[2]}-empty`, true)));
         }
         assert.deepEqual(found, []);

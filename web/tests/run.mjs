@@ -6,6 +6,8 @@ import { Product, SHOTS, browser } from "./product.mjs";
 import { first } from "./first.mjs";
 import { desk, receiver } from "./desk.mjs";
 import { orders } from "./orders.mjs";
+import { pilot } from "./pilot.mjs";
+import { factor } from "./factor.mjs";
 import { links } from "./links.mjs";
 import { looks } from "./looks.mjs";
 
@@ -22,7 +24,7 @@ const world = { product, chrome, hook };
 let [passed, failed] = [0, 0];
 const started = Date.now();
 try {
-  for (const [name, test, isNeeded] of [...first, ...orders, ...desk, ...looks, ...links]) {
+  for (const [name, test, isNeeded] of [...first, ...orders, ...desk, ...pilot, ...factor, ...looks, ...links]) {
     if (wanted && !isNeeded && !new RegExp(wanted).test(name)) continue;
     const began = Date.now();
     let timer;

@@ -8,9 +8,9 @@ mod operator;
 mod research;
 
 pub use client::{
-    Bots, BotsVerb, Client, Creation, Events, Orders, OrdersVerb, Page, Policies, PolicyVerb,
-    Positions, Role, Scope, Stop, Tokens, TokensVerb, Trades, Users, UsersVerb, Wallet, WalletMove,
-    WalletVerb,
+    Autopilot, AutopilotVerb, Bots, BotsVerb, Client, Creation, Events, Orders, OrdersVerb, Page,
+    Policies, PolicyVerb, Positions, Role, Scope, Stop, Tokens, TokensVerb, Trades, Users,
+    UsersVerb, Wallet, WalletMove, WalletVerb,
 };
 pub use data::{Data, DataVerb, Export, ExportFormat, ExportRows, Fetch, Import, Record, Replay};
 pub use operator::{
@@ -108,6 +108,8 @@ pub enum Command {
     Wallet(Wallet),
     /// Every limit
     Policy(Policies),
+    /// What the autopilot did, and what it would do
+    Autopilot(Autopilot),
     /// People
     Users(Users),
     /// API tokens
@@ -276,7 +278,11 @@ mod tests {
             "events --follow",
             "wallet deposit --exchange luno --currency ZAR --amount 1000",
             "policy diff p.toml",
+            "autopilot --json",
+            "autopilot status",
+            "autopilot plan --json",
             "users create --name ann --role trader",
+            "users reset-second-factor ann",
             "tokens create --name t --role admin",
             "emergency-stop --scope fleet --positions sell --reason storm",
             "emergency-stop --clear",
@@ -307,6 +313,7 @@ mod tests {
             "sweep --strategy ema_cross",
             "fidelity",
             "why",
+            "autopilot act",
             "run --listen",
             "trades --limit 0",
             "trades --limit 501",

@@ -112,6 +112,22 @@ fn a_user_is_made_with_a_password_from_stdin() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let users = json(directory.path(), "users --json");
     assert_eq!((&users[0]["name"], &users[0]["role"]), (&"ann".into(), &"trader".into()));
+    let reset = "users reset-second-factor";
+    assert!(refused(directory.path(), &format!("{reset} ann")).contains("no such second factor"));
+    assert!(refused(directory.path(), &format!("{reset} bob")).contains("no user \"bob\""));
+}
+
+#[test]
+fn the_autopilot_says_what_it_would_do_and_that_nothing_was_done() {
+    let directory = tempfile::tempdir().unwrap();
+    done(directory.path(), "tokens create --name ci --role admin");
+    let view = json(directory.path(), "autopilot --json");
+    assert_eq!((&view["did"], &view["last_run_at"]), (&serde_json::json!([]), &Value::Null));
+    let text = done(directory.path(), "autopilot status");
+    assert!(text.contains("looked last  -\n") && text.ends_with("DID\nnone\n"), "{text}");
+    let plan = json(directory.path(), "autopilot plan --json");
+    assert_eq!(plan, json(directory.path(), "autopilot plan --json"), "asking changes nothing");
+    assert!(done(directory.path(), "autopilot plan").contains("WOULD DO\nnone\n"));
 }
 
 #[test]

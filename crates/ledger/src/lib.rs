@@ -9,6 +9,7 @@
 
 mod as_list;
 mod books;
+mod capital;
 mod lots;
 mod profit;
 pub mod statistics;

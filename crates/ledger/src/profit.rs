@@ -32,7 +32,7 @@ impl Ledger {
         wallet.taken += amount;
         wallet.kept += amount;
         books.taken += amount;
-        Ok(self.from_bot(books, amount, TransferReason::TakeProfit, at))
+        Ok(self.take_back(books, amount, TransferReason::TakeProfit, at))
     }
 
     /// Gives profit that was taken to a bot of the same wallet.
@@ -52,6 +52,6 @@ impl Ledger {
             return Err(Short { needed: amount, available });
         }
         wallet.kept -= amount;
-        Ok(self.to_bot(books, amount, TransferReason::Reinvest, at))
+        Ok(self.give(books, amount, TransferReason::Reinvest, at))
     }
 }

@@ -53,6 +53,7 @@ impl AppState {
                 name: LOCAL_NAME.to_owned(),
                 role: Role::Admin,
                 account_id: FIRST_ACCOUNT,
+                user: None,
                 credential,
             }));
         }
@@ -61,6 +62,7 @@ impl AppState {
                 name: token.name,
                 role: token.role,
                 account_id: token.account_id.unwrap_or(FIRST_ACCOUNT),
+                user: None,
                 credential,
             })),
             Credential::Session(hash) => {
@@ -68,6 +70,7 @@ impl AppState {
                     name: session.user.name,
                     role: session.user.role,
                     account_id: session.user.account_id,
+                    user: Some(session.user.id),
                     credential,
                 }))
             }
@@ -145,6 +148,10 @@ impl From<ControlFailure> for Problem {
             }
             ControlError::WrongSetupCode => Self::forbidden("SETUP_CODE_WRONG", detail),
             ControlError::AlreadySetUp => Self::new(StatusCode::CONFLICT, "ALREADY_SET_UP", detail),
+            ControlError::SecondFactorOn => {
+                Self::new(StatusCode::CONFLICT, "SECOND_FACTOR_ON", detail)
+            }
+            ControlError::CodeUsed => Self::forbidden("SECOND_FACTOR_USED", detail),
             ControlError::Invalid(_) | ControlError::AccountNeeded(_) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "INVALID_FIELD", detail)
             }

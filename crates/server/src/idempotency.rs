@@ -30,7 +30,8 @@ const KEYS_MAX: usize = 10_000;
 const KEPT: Duration = Duration::from_secs(24 * 3_600);
 /// Their bodies or answers hold secrets: a hash of a password's body could be guessed back, and a
 /// token's text may be nowhere. Memory is enough.
-const SECRET_ROUTES: [&str; 2] = ["/api/users", "/api/tokens"];
+const SECRET_ROUTES: [&str; 4] =
+    ["/api/users", "/api/tokens", "/api/auth/second-factor", "/api/auth/second-factor/confirm"];
 
 /// Acts whatever the store does, so its key is not claimed there; twice is the same as once.
 const STOP_ROUTE: &str = "/api/emergency-stop";

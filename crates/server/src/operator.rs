@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use serde::Serialize;
 use std::path::PathBuf;
-use storage::{KeyPermissions, KeyRow};
+use storage::{KeyPermissions, KeyRow, SecondFactorRow};
 
 /// A key as its owner gives it; shown nowhere, wiped from memory after use.
 #[derive(Clone, Debug)]
@@ -81,6 +81,8 @@ pub trait KeyTester: Send + Sync {
 pub struct Rotation {
     /// Sealed anew.
     pub rows: Vec<KeyRow>,
+    /// People's second factors, too.
+    pub factors: Vec<SecondFactorRow>,
     /// Puts the new master key in place of the old one, once the rows are stored.
     pub finish: Box<dyn FnOnce() -> Result<(), VaultError> + Send>,
 }
@@ -99,11 +101,27 @@ pub trait KeyVault: Send + Sync {
     /// The master key cannot be used, or it is not the right one.
     fn open(&self, row: &KeyRow) -> Result<KeySecret, VaultError>;
 
+    /// Seals the secret of somebody's second factor.
+    ///
+    /// # Errors
+    /// The master key cannot be used.
+    fn seal_factor(&self, user: i64, secret: &SecretString) -> Result<Seal, VaultError>;
+
+    /// Opens the secret of a second factor.
+    ///
+    /// # Errors
+    /// The master key cannot be used, or it is not the right one.
+    fn open_factor(&self, row: &SecondFactorRow) -> Result<SecretString, VaultError>;
+
     /// Seals everything under a new master key.
     ///
     /// # Errors
-    /// The master key is not ours to replace, or a key does not open.
-    fn rotate(&self, rows: Vec<KeyRow>) -> Result<Rotation, VaultError>;
+    /// The master key is not ours to replace, or a secret does not open.
+    fn rotate(
+        &self,
+        rows: Vec<KeyRow>,
+        factors: Vec<SecondFactorRow>,
+    ) -> Result<Rotation, VaultError>;
 
     /// Asks the exchange.
     fn tester(&self) -> Option<&dyn KeyTester>;

@@ -37,7 +37,7 @@ named! {
     StopChoice, Problem, Exchange, Mode, Level, Role, Posting, PostingPage, BotDecisions,
     LiveGate, EvidenceFile, Holding,
     BacktestPlan, SweepPlan, StudyQueued, StudyState, StudyPage,
-    ExchangeKey, Rotated, Backups, BackupFile, Notifications, ChannelTried,
+    ExchangeKey, Rotated, SecondFactor, NewSecondFactor, RecoveryCodes, Backups, BackupFile, Notifications, ChannelTried,
     BotPreview, PortfolioEquity, Autopilot, AutopilotPlan, EntriesAllowed,
 }
 

@@ -120,6 +120,8 @@ pub struct AppState {
     pub(crate) vault_turn: Arc<tokio::sync::Mutex<()>>,
     pub(crate) passwords: Passwords,
     pub(crate) logins: Arc<LoginLimit>,
+    /// Wrong codes of second factors, by person.
+    pub(crate) codes: Arc<LoginLimit>,
     pub(crate) replies: Arc<Replies>,
     pub(crate) realtime: Realtime,
     pub(crate) touched: Arc<Touched>,
@@ -151,6 +153,7 @@ impl AppState {
             vault_turn: Arc::default(),
             passwords: Passwords::default(),
             logins: Arc::default(),
+            codes: Arc::default(),
             replies: Arc::default(),
             realtime: Realtime::default(),
             touched: Arc::default(),

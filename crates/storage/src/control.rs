@@ -8,6 +8,7 @@ use crate::notices::{NewNotice, NoticeEnd};
 use crate::queue::Queue;
 use crate::rates::RateRow;
 use crate::retention::Retained;
+use crate::second_factor::{self, SecondFactorRow};
 use crate::writer::Job;
 use crate::{Store, StoreError, access, idempotency, keys, notices, rates};
 use domain::{AccountId, Exchange, Timestamp};
@@ -118,8 +119,42 @@ pub enum ControlWrite {
         /// When.
         at: Timestamp,
     },
-    /// All keys under another master key.
-    ResealKeys(Vec<KeyRow>),
+    /// All keys and second factors under another master key.
+    Reseal(Vec<KeyRow>, Vec<SecondFactorRow>),
+    /// A second factor that waits for its first code.
+    BeginSecondFactor(Box<SecondFactorRow>),
+    /// Its first code was right: it is asked for from now on.
+    ConfirmSecondFactor {
+        /// Whose.
+        user: i64,
+        /// Of the code.
+        step: u64,
+        /// Of the recovery codes.
+        recovery: Vec<SecretHash>,
+        /// When.
+        at: Timestamp,
+    },
+    /// A right code counts, unless it or a newer one has counted.
+    CountCode {
+        /// Whose.
+        user: i64,
+        /// Of the code.
+        step: u64,
+    },
+    /// A recovery code counts, unless it has.
+    UseRecoveryCode {
+        /// Whose.
+        user: i64,
+        /// Of the code.
+        hash: SecretHash,
+        /// When.
+        at: Timestamp,
+    },
+    /// A second factor is asked for no more.
+    EndSecondFactor {
+        /// Whose.
+        user: i64,
+    },
     /// Notices to tell, and the place in the events up to which they were made (name, value).
     Notices {
         /// What.
@@ -166,6 +201,12 @@ pub enum ControlError {
     /// The first user exists already.
     #[error("there is a user already; sign in")]
     AlreadySetUp,
+    /// It has to be turned off first.
+    #[error("the second factor is on; turn it off before another one is set up")]
+    SecondFactorOn,
+    /// It has counted before, or is none.
+    #[error("the code was used before; wait for the next one")]
+    CodeUsed,
     /// A field that no row may have, as an empty name.
     #[error("not possible: {0}")]
     Invalid(String),
@@ -312,7 +353,19 @@ fn carry_out(
         ControlWrite::KeyTested { account, exchange, version, permissions, at } => {
             keys::tested(c, (*account, *exchange, *version), *permissions, *at)
         }
-        ControlWrite::ResealKeys(rows) => keys::reseal(c, rows),
+        ControlWrite::Reseal(rows, factors) => match keys::reseal(c, rows)? {
+            Ok(_) => second_factor::reseal(c, factors),
+            refused => Ok(refused),
+        },
+        ControlWrite::BeginSecondFactor(row) => second_factor::begin(c, row),
+        ControlWrite::ConfirmSecondFactor { user, step, recovery, at } => {
+            second_factor::confirm(c, (*user, *step), recovery, *at)
+        }
+        ControlWrite::CountCode { user, step } => second_factor::count(c, *user, *step),
+        ControlWrite::UseRecoveryCode { user, hash, at } => {
+            second_factor::recover(c, *user, hash, *at)
+        }
+        ControlWrite::EndSecondFactor { user } => second_factor::end(c, *user),
         ControlWrite::Notices { notices, cursor } => notices::add(c, notices, cursor.as_ref()),
         ControlWrite::NoticeEnded { id, how, at } => notices::end(c, *id, how, *at),
         ControlWrite::Rates(rows) => rates::keep(c, rows),

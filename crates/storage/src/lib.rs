@@ -28,6 +28,7 @@ mod rates;
 mod read;
 mod retention;
 mod schema;
+mod second_factor;
 mod statements;
 mod store;
 mod writer;
@@ -58,5 +59,6 @@ pub use read::{
 };
 pub use retention::{EVENTS_KEPT, Retained};
 pub use schema::SCHEMA_VERSION;
+pub use second_factor::SecondFactorRow;
 pub use store::{Batch, CommitHook, Loaded, Store, StoreOptions};
 pub use writer::CommitInfo;

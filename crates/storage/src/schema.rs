@@ -6,10 +6,11 @@ use std::fs::OpenOptions;
 use std::path::Path;
 
 /// Every migration that was ever released, in order; released ones never change.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_operator.sql"),
     include_str!("../migrations/0003_autopilot.sql"),
+    include_str!("../migrations/0004_second_factor.sql"),
 ];
 
 /// The schema version of this program.

@@ -10,7 +10,8 @@ use engine::{EventDraft, Output};
 use std::path::Path;
 use storage::{
     ControlAnswer, ControlError, ControlWrite, KeyPermissions, KeyRow, NOTICES_WAITING_MAX,
-    NewNotice, NoticeEnd, RateRow, SCHEMA_VERSION, Store, StoreError, restore, verify_backup,
+    NewNotice, NoticeEnd, RateRow, SCHEMA_VERSION, SecondFactorRow, Store, StoreError, restore,
+    verify_backup,
 };
 
 fn ask(store: &Store, write: ControlWrite) -> Result<ControlAnswer, ControlError> {
@@ -96,7 +97,7 @@ fn a_store_of_the_version_before_is_brought_to_ours_with_its_rows() {
     let raw = rusqlite::Connection::open(dir.path().join("amarktai.db")).unwrap();
     raw.execute_batch(
         "DROP TABLE exchange_keys; DROP TABLE exchange_key_versions; DROP TABLE notices;
-         DROP TABLE rates; DELETE FROM schema_version WHERE version > 1;",
+         DROP TABLE rates; DROP TABLE second_factors; DROP TABLE recovery_codes; DELETE FROM schema_version WHERE version > 1;",
     )
     .unwrap();
     drop(raw);
@@ -148,9 +149,9 @@ fn a_key_is_replaced_by_the_next_version_and_no_version_comes_twice() {
     assert!(reader.exchange_keys(Some(AccountId(2))).unwrap().is_empty());
     // Sealed anew, all or none.
     let anew = KeyRow { master_id: "fedcba9876543210".into(), ..key(2, "cccc") };
-    let wrong = ControlWrite::ResealKeys(vec![KeyRow { version: 1, ..anew.clone() }]);
+    let wrong = ControlWrite::Reseal(vec![KeyRow { version: 1, ..anew.clone() }], Vec::new());
     assert!(ask(&store, wrong).is_err());
-    ask(&store, ControlWrite::ResealKeys(vec![anew])).unwrap();
+    ask(&store, ControlWrite::Reseal(vec![anew], Vec::new())).unwrap();
     let row = reader.exchange_key(AccountId(1), Exchange::Luno).unwrap().unwrap();
     assert_eq!((row.master_id.as_str(), row.tested_at), ("fedcba9876543210", Some(at(9))));
 }
@@ -247,4 +248,55 @@ fn the_rate_of_a_moment_is_the_last_one_before() {
     assert_eq!(known(59), None);
     assert_eq!(known(119), Some(amount("17.5")));
     assert_eq!(known(9_999), Some(amount("17.6")));
+}
+
+fn factor(user_id: i64) -> SecondFactorRow {
+    SecondFactorRow {
+        user_id,
+        master_id: "0123456789abcdef".into(),
+        nonce: [7; 24],
+        sealed: vec![1; 40],
+        last_step: 0,
+        created_at: at(0),
+        confirmed_at: None,
+    }
+}
+
+#[test]
+fn a_code_counts_once_and_an_older_one_never_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let count = |step| ask(&store, ControlWrite::CountCode { user: 1, step });
+    let recover = |hash| ask(&store, ControlWrite::UseRecoveryCode { user: 1, hash, at: at(3) });
+    ask(&store, ControlWrite::BeginSecondFactor(Box::new(factor(1)))).unwrap();
+    assert_eq!(count(9), Err(ControlError::CodeUsed), "it is not confirmed");
+    let confirm =
+        ControlWrite::ConfirmSecondFactor { user: 1, step: 9, recovery: vec![[1; 32]], at: at(2) };
+    ask(&store, confirm.clone()).unwrap();
+    assert!(matches!(ask(&store, confirm), Err(ControlError::NotFound(_))), "once");
+    let again = ask(&store, ControlWrite::BeginSecondFactor(Box::new(factor(1))));
+    assert_eq!(again, Err(ControlError::SecondFactorOn), "no other takes its place");
+    for (step, counts) in [(9, false), (8, false), (10, true), (10, false), (12, true)] {
+        assert_eq!(count(step).is_ok(), counts, "step {step}");
+    }
+    assert_eq!(recover([2; 32]), Err(ControlError::CodeUsed));
+    assert_eq!(store.reader().recovery_codes_left(1).unwrap(), 1);
+    recover([1; 32]).unwrap();
+    assert_eq!(recover([1; 32]), Err(ControlError::CodeUsed));
+    assert_eq!(store.reader().recovery_codes_left(1).unwrap(), 0);
+    ask(&store, ControlWrite::EndSecondFactor { user: 1 }).unwrap();
+    assert_eq!(store.reader().second_factor(1).unwrap(), None);
+    assert_eq!(count(99), Err(ControlError::CodeUsed));
+}
+
+#[test]
+fn second_factors_are_sealed_anew_with_the_keys_or_nothing_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    ask(&store, ControlWrite::BeginSecondFactor(Box::new(factor(1)))).unwrap();
+    let refused = ask(&store, ControlWrite::Reseal(Vec::new(), Vec::new()));
+    assert!(matches!(refused, Err(ControlError::Invalid(_))), "one was left out: {refused:?}");
+    let anew = SecondFactorRow { master_id: "fedcba9876543210".into(), ..factor(1) };
+    ask(&store, ControlWrite::Reseal(Vec::new(), vec![anew.clone()])).unwrap();
+    assert_eq!(store.reader().second_factors().unwrap(), [anew]);
 }

@@ -50,9 +50,34 @@ export function problemOf(error: unknown): Problem {
   return new Problem(0, "UNREACHABLE", "the server cannot be reached; is it running?");
 }
 
-async function ask<T>(method: string, path: string, body?: unknown, more: RequestInit = {}): Promise<T> {
+/** What the server says where it wants a code of the second factor before it goes on. */
+const WANTS_CODE = new Set(["SECOND_FACTOR_REQUIRED", "SECOND_FACTOR_WRONG", "SECOND_FACTOR_USED"]);
+let codeOf: ((why: Problem) => Promise<string | null>) | null = null;
+
+/** Called for a code; `null` as its answer: the person leaves it. */
+export function onCodeWanted(run: ((why: Problem) => Promise<string | null>) | null): void {
+  codeOf = run;
+}
+
+/** Asks; where a code is wanted, asks the person for it and then once more. */
+async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  let code: string | null = null;
+  for (;;) {
+    try {
+      return await once<T>(method, path, body, code);
+    } catch (error) {
+      const isAsked = error instanceof Problem && WANTS_CODE.has(error.code) && !path.endsWith("/confirm");
+      if (!isAsked || !codeOf) throw error;
+      code = await codeOf(error);
+      if (code === null) throw error;
+    }
+  }
+}
+
+async function once<T>(method: string, path: string, body: unknown, factor: string | null): Promise<T> {
   const headers: Record<string, string> = { accept: "application/json" };
   if (body !== undefined) headers["content-type"] = "application/json";
+  if (factor !== null) headers["x-second-factor"] = factor;
   // What is ordered twice by a shaky line is carried out once.
   if (method === "POST" && !isQuestion(path)) headers["idempotency-key"] = crypto.randomUUID?.() ?? key();
   let response: Response;
@@ -64,7 +89,6 @@ async function ask<T>(method: string, path: string, body?: unknown, more: Reques
       credentials: "same-origin",
       signal: AbortSignal.timeout(patience(path)),
       body: body === undefined ? undefined : JSON.stringify(body),
-      ...more,
     });
   } catch (error) {
     throw problemOf(error);

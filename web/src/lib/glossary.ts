@@ -44,6 +44,10 @@ export const GLOSSARY: Record<string, Entry> = {
     word: "SQN",
     means: "√n × mean / standard deviation of the profits of trades.",
   },
+  score: {
+    word: "Score",
+    means: "SQN of the trades that count since the bot's strategy was set. It grows with the sample, so a lucky few do not beat a steady many; −1 is one standard error below nothing.",
+  },
   max_drawdown: {
     word: "Largest drawdown",
     means: "The deepest fall of equity from a peak, money moved in or out not counted.",

@@ -39,6 +39,8 @@ export function tell(event: LiveEvent): string {
       return d.active ? `Emergency stop pulled${d.reason ? `: ${text(d.reason)}` : ""}` : "Emergency stop cleared";
     case "policy_changed":
       return `Limits changed, version ${text(d.version)}`;
+    case "autopilot_action":
+      return `Autopilot, ${text(d.outcome)}: ${text(d.reason)}${d.code ? ` (${text(d.code)})` : ""}`;
     case "alert":
       return alert(d);
     default:

@@ -5,6 +5,7 @@ import { COLUMNS, comparison, matches } from "../../src/lib/columns";
 import { joined } from "../../src/lib/compare";
 import { history, KEPT_MAX } from "../../src/lib/history";
 import { csv, parseBots } from "../../src/lib/import";
+import { together, whyNoScore, type Did } from "../../src/lib/autopilot";
 import { exposure } from "../../src/lib/limits";
 import { paramsOf } from "../../src/lib/strategy";
 
@@ -89,4 +90,16 @@ test("history reads forward to the end and keeps the newest", async () => {
   const kept = await history(read);
   expect(asked.length).toBe(6);
   expect([kept.length, kept.at(-1)?.cursor]).toEqual([KEPT_MAX, "2700"]);
+});
+
+test("the autopilot's log is newest first and each record once", () => {
+  const did = (at: string, bot_id: number) => ({ at, kind: "cut", bot_id, exchange: "luno", currency: "ZAR", outcome: "done" }) as Did;
+  const kept = [did("2026-01-03", 3), did("2026-01-02", 2)];
+  const log = together(kept, [did("2026-01-01", 1), did("2026-01-02", 2)]);
+  expect(log.map((r) => r.bot_id)).toEqual([3, 2, 1]);
+});
+
+test("a bot without a score says what it lacks", () => {
+  expect(whyNoScore(3, 30)).toBe("3 of the 30 trades that it takes");
+  expect(whyNoScore(40, 30)).toContain("equal");
 });

@@ -267,6 +267,26 @@ pub enum PolicyVerb {
     },
 }
 
+/// `autopilot …`
+#[derive(Clone, Debug, Args)]
+pub struct Autopilot {
+    /// What to show; without it, status.
+    #[command(subcommand)]
+    pub verb: Option<AutopilotVerb>,
+    /// How to ask and answer.
+    #[command(flatten)]
+    pub client: Client,
+}
+
+/// What to show of the autopilot.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AutopilotVerb {
+    /// What it did, and when it looks again
+    Status,
+    /// What it would do now, with reasons and figures; it does nothing
+    Plan,
+}
+
 /// What someone may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Role {
@@ -305,6 +325,11 @@ pub enum UsersVerb {
         /// Whose money and bots; the own account without it
         #[arg(long)]
         account: Option<String>,
+    },
+    /// Turn off the second factor of somebody who lost telephone and recovery codes
+    ResetSecondFactor {
+        /// Their name
+        name: String,
     },
 }
 

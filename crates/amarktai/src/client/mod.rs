@@ -6,6 +6,7 @@
 
 mod answer;
 mod api;
+mod autopilot;
 mod backup;
 mod bots;
 mod check;
@@ -132,6 +133,7 @@ fn is_json(command: &Command) -> bool {
         Command::Events(asked) => asked.client.json,
         Command::Wallet(asked) => asked.client.json,
         Command::Policy(asked) => asked.client.json,
+        Command::Autopilot(asked) => asked.client.json,
         Command::Users(asked) => asked.client.json,
         Command::Tokens(asked) => asked.client.json,
         Command::EmergencyStop(asked) => asked.client.json,
@@ -156,6 +158,7 @@ async fn ask(
         Command::Events(asked) => lists::events(api, asked).await,
         Command::Wallet(asked) => lists::wallet(api, asked.verb.as_ref()).await,
         Command::Policy(asked) => policy::policy(api, asked.verb.as_ref()).await,
+        Command::Autopilot(asked) => autopilot::autopilot(api, asked.verb.as_ref()).await,
         Command::Keys(asked) => keys::keys(api, asked.verb.as_ref(), secret).await,
         Command::EmergencyStop(asked) => stop::stop(api, asked).await,
         Command::ResumeEntries(_) => stop::resume_entries(api).await,

@@ -31,8 +31,12 @@ pub(crate) async fn users(
     verb: Option<&UsersVerb>,
     password: Option<String>,
 ) -> Result<Answer, Failure> {
-    let Some(UsersVerb::Create { name, role, account }) = verb else {
-        return Ok(Answer::list(api.get("/api/users").await?, USERS));
+    let (name, role, account) = match verb {
+        None | Some(UsersVerb::List) => {
+            return Ok(Answer::list(api.get("/api/users").await?, USERS));
+        }
+        Some(UsersVerb::ResetSecondFactor { name }) => return reset(api, name).await,
+        Some(UsersVerb::Create { name, role, account }) => (name, role, account),
     };
     let account = account_id(api, account.as_deref()).await?;
     let body = json!({
@@ -41,6 +45,15 @@ pub(crate) async fn users(
     let user = api.post("/api/users", Some(&body)).await?;
     let text = format!("{name} may sign in as {}\n", word(*role));
     Ok(Answer::new(user, text))
+}
+
+async fn reset(api: &Api, name: &str) -> Result<Answer, Failure> {
+    let users = items(api.get("/api/users").await?);
+    let found = users.into_iter().find(|user| user["name"] == name && user["revoked_at"].is_null());
+    let missing = || format!("there is no user {name:?}; `amarktai users` lists them");
+    let found = found.ok_or_else(|| Failure::could_not(missing()))?;
+    api.delete(&format!("/api/users/{}/second-factor", found["id"])).await?;
+    Ok(Answer::new(found, format!("{name} acts without a second factor now\n")))
 }
 
 /// `tokens …`

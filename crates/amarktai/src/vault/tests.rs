@@ -96,15 +96,15 @@ fn a_rotation_that_is_cut_off_anywhere_leaves_keys_that_open() {
     let vault = vault(dir.path());
     let old = vec![row(&vault, 1, "one"), row(&vault, 2, "two")];
     // Before the rows are stored: the old ones open.
-    let rotation = vault.rotate(old.clone()).unwrap();
+    let rotation = vault.rotate(old.clone(), Vec::new()).unwrap();
     assert_eq!(opened(&vault, &old[1]).unwrap(), "two");
     drop(rotation);
     // After they are stored, before the file is in place: the new ones open, and put it there.
-    let rotation = vault.rotate(old.clone()).unwrap();
+    let rotation = vault.rotate(old.clone(), Vec::new()).unwrap();
     assert_eq!(opened(&vault, &rotation.rows[0]).unwrap(), "one");
     assert!(!dir.path().join("master.key.next").exists());
     // Whole.
-    let rotation = vault.rotate(rotation.rows).unwrap();
+    let rotation = vault.rotate(rotation.rows, Vec::new()).unwrap();
     (rotation.finish)().unwrap();
     assert_eq!(opened(&vault, &rotation.rows[1]).unwrap(), "two");
     assert_eq!(opened(&vault, &old[0]), Err(VaultError::DoesNotOpen));
@@ -123,5 +123,33 @@ fn a_master_key_of_the_environment_is_used_and_never_written() {
     let row = row(&vault, 1, "x");
     assert_eq!(opened(&vault, &row).unwrap(), "x");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-    assert!(matches!(vault.rotate(vec![row]), Err(VaultError::Master(_))));
+    assert!(matches!(vault.rotate(vec![row], Vec::new()), Err(VaultError::Master(_))));
+}
+
+#[test]
+fn a_second_factor_opens_for_its_owner_alone_and_goes_along_with_a_rotation() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = vault(dir.path());
+    let text = SecretString::from("CANARYSECRET");
+    let Seal { master_id, nonce, sealed } = vault.seal_factor(7, &text).unwrap();
+    let row = SecondFactorRow {
+        user_id: 7,
+        master_id,
+        nonce,
+        sealed,
+        last_step: 0,
+        created_at: Timestamp(0),
+        confirmed_at: None,
+    };
+    let opened = |row: &SecondFactorRow| {
+        vault.open_factor(row).map(|secret| secret.expose_secret().to_owned())
+    };
+    assert_eq!(opened(&row).unwrap(), "CANARYSECRET");
+    assert!(!String::from_utf8_lossy(&row.sealed).contains("CANARY"));
+    let other = SecondFactorRow { user_id: 8, ..row.clone() };
+    assert_eq!(opened(&other), Err(VaultError::DoesNotOpen), "somebody else's");
+    let rotation = vault.rotate(Vec::new(), vec![row.clone()]).unwrap();
+    (rotation.finish)().unwrap();
+    assert_eq!(opened(&rotation.factors[0]).unwrap(), "CANARYSECRET");
+    assert_eq!(opened(&row), Err(VaultError::DoesNotOpen), "the old master key is replaced");
 }

@@ -4,12 +4,15 @@ mod guard;
 mod limit;
 mod password;
 mod routes;
+mod second_factor;
 pub(crate) mod secret;
+mod totp;
 
 pub(crate) use guard::{Local, MaybePrincipal, Scope, guard, is_open, unauthenticated};
 pub(crate) use limit::LoginLimit;
 pub(crate) use password::{Passwords, check as check_password};
 pub(crate) use routes::{check_name, routes};
+pub(crate) use second_factor::Confirmed;
 
 use crate::problem::Problem;
 use domain::{AccountId, Actor};
@@ -24,6 +27,8 @@ pub struct Principal {
     pub role: Role,
     /// Where it belongs.
     pub account_id: AccountId,
+    /// The person behind a session; `None`: a program's token.
+    pub user: Option<i64>,
     /// What it showed.
     pub credential: Credential,
 }

@@ -31,6 +31,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(login))
         .routes(routes!(logout))
         .routes(routes!(me))
+        .merge(super::second_factor::routes())
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -146,6 +147,7 @@ async fn signed_in(
         name: user.name.clone(),
         role: user.role,
         account_id: user.account_id,
+        user: Some(user.id),
         credential: Credential::Session(secret::digest(&session)),
     };
     let cookie = cookie(&state.config, &session, SESSION_S);

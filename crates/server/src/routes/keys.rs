@@ -1,7 +1,7 @@
 //! Exchange keys: stored sealed, never shown again.
 
 use crate::access::now;
-use crate::auth::{Principal, Scope};
+use crate::auth::{Confirmed, Principal, Scope};
 use crate::extract::{Body, Path};
 use crate::operator::{KeyOf, KeySecret, KeyTestError, KeyVault, Seal, VaultError};
 use crate::problem::Problem;
@@ -92,6 +92,7 @@ async fn show(
 async fn set(
     State(state): State<AppState>,
     scope: Scope,
+    confirmed: Confirmed,
     Path(exchange): Path<String>,
     Body(body): Body<SetKey>,
 ) -> Result<Json<Value>, Problem> {
@@ -100,6 +101,7 @@ async fn set(
     let SetKey { key, secret, passphrase, attestation } = body;
     let secret = checked(exchange, KeySecret { key, secret, passphrase })?;
     let attestation = attested(exchange, attestation, &scope.who)?;
+    confirmed.check(&state).await?;
     let said = ask(&*vault, exchange, &secret).await;
     let permissions = match said {
         Ok(permissions) => permissions,
@@ -140,9 +142,12 @@ async fn set(
 async fn remove(
     State(state): State<AppState>,
     scope: Scope,
+    confirmed: Confirmed,
     Path(exchange): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let (account, exchange) = (scope.account, named(&exchange)?);
+    find(&state, account, exchange).await?;
+    confirmed.check(&state).await?;
     state.control(ControlWrite::DeleteKey { account, exchange }).await?;
     tracing::info!(account_id = %account, %exchange, by = %scope.who.name, "key removed");
     Ok(StatusCode::NO_CONTENT)
@@ -173,14 +178,20 @@ async fn test(
 /// Seals all keys under a new master key, which replaces the old one.
 #[utoipa::path(post, path = "/api/vault/rotate", tag = "keys",
     responses((status = 200, body = schema::Rotated)))]
-async fn rotate(State(state): State<AppState>, who: Principal) -> Result<Json<Value>, Problem> {
+async fn rotate(
+    State(state): State<AppState>,
+    who: Principal,
+    confirmed: Confirmed,
+) -> Result<Json<Value>, Problem> {
     who.require_admin()?;
     let vault = vault(&state)?;
+    confirmed.check(&state).await?;
     let _turn = state.vault_turn.lock().await;
     let rows = state.read(|reader| reader.exchange_keys(None)).await?;
-    let rotation = vault.rotate(rows)?;
+    let factors = state.read(|reader| reader.second_factors()).await?;
+    let rotation = vault.rotate(rows, factors)?;
     let keys = rotation.rows.len();
-    state.control(ControlWrite::ResealKeys(rotation.rows)).await?;
+    state.control(ControlWrite::Reseal(rotation.rows, rotation.factors)).await?;
     (rotation.finish)()?;
     tracing::info!(keys, by = %who.name, "master key replaced");
     Ok(Json(json!({ "keys": keys })))

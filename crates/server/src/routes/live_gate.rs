@@ -2,7 +2,7 @@
 
 use super::bots::find;
 use crate::access::now;
-use crate::auth::Scope;
+use crate::auth::{Confirmed, Scope};
 use crate::core::CoreError;
 use crate::evidence::{Head, file};
 use crate::extract::{BodyOr, Path};
@@ -63,9 +63,11 @@ struct PromoteBody {
 async fn promote(
     State(state): State<AppState>,
     scope: Scope,
+    confirmed: Confirmed,
     Path(id): Path<u32>,
     BodyOr(body): BodyOr<PromoteBody>,
 ) -> Result<Json<LiveGate>, Problem> {
+    confirmed.check(&state).await?;
     let command = Command::Promote { bot: BotId(id), confirmation: body.confirm };
     let account = Some(scope.account);
     match state.core.command(account, scope.who.actor(), command).await {

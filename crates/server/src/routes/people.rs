@@ -1,7 +1,7 @@
 //! Accounts, users and tokens: for admins.
 
 use crate::access::now;
-use crate::auth::{Principal, Role, check_name, secret};
+use crate::auth::{Confirmed, Principal, Role, check_name, secret};
 use crate::extract::{Body, Path};
 use crate::problem::Problem;
 use crate::schema;
@@ -114,12 +114,14 @@ async fn users(
 async fn add_user(
     State(state): State<AppState>,
     who: Principal,
+    confirmed: Confirmed,
     Body(body): Body<MakeUser>,
 ) -> Result<(StatusCode, Json<UserRow>), Problem> {
     who.require_admin()?;
     check_name(&body.name)?;
     crate::auth::check_password(&body.password)?;
     let account = account_of(&state, &who, body.account_id).await?;
+    confirmed.check(&state).await?;
     let password_hash = state.passwords.hash(body.password).await?;
     let (name, role) = (body.name, body.role);
     let user =
@@ -169,11 +171,13 @@ async fn tokens(
 async fn add_token(
     State(state): State<AppState>,
     who: Principal,
+    confirmed: Confirmed,
     Body(body): Body<MakeToken>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     who.require_admin()?;
     check_name(&body.name)?;
     let account = account_of(&state, &who, body.account_id).await?;
+    confirmed.check(&state).await?;
     let text = secret::token();
     let token = NewToken {
         name: body.name.clone(),

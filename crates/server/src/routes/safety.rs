@@ -1,6 +1,6 @@
 //! What keeps money safe: policy, emergency stop, breakers, the bodyguard's verdicts, seasons.
 
-use crate::auth::Scope;
+use crate::auth::{Confirmed, Scope};
 use crate::core::CoreError;
 use crate::extract::{Body, BodyOr, Path, Query};
 use crate::problem::Problem;
@@ -211,9 +211,11 @@ fn unkept(detail: &str) -> Problem {
 async fn clear(
     State(state): State<AppState>,
     scope: Scope,
+    confirmed: Confirmed,
     Query(query): Query<ReachQuery>,
 ) -> Result<Json<Value>, Problem> {
     let target = query.target(&scope)?;
+    confirmed.check(&state).await?;
     state.core.command(target, scope.who.actor(), Command::ClearEmergencyStop).await?;
     // After the commit: a latch that opens early would open for a stop that is still in force.
     if let Some(emergency) = &state.emergency {

@@ -11,4 +11,5 @@ mod operator;
 mod real;
 mod realtime;
 mod requests;
+mod second_factor;
 mod shapes;

@@ -4,18 +4,18 @@ use crate::common::{Server, problem};
 use domain::{AccountId, Exchange};
 use futures_util::future::{BoxFuture, FutureExt};
 use reqwest::{Method, StatusCode};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use server::Role;
 use server::operator::{
     KeyOf, KeySecret, KeyTestError, KeyTester, KeyVault, Rotation, Seal, VaultError,
 };
 use std::sync::Arc;
-use storage::{KeyPermissions, KeyRow};
+use storage::{KeyPermissions, KeyRow, SecondFactorRow};
 
 /// Seals by turning every byte; asks an exchange that says what the key's name says.
-struct Fake {
-    is_there: bool,
+pub(crate) struct Fake {
+    pub(crate) is_there: bool,
 }
 
 fn turned(bytes: &[u8]) -> Vec<u8> {
@@ -35,10 +35,24 @@ impl KeyVault for Fake {
         Ok(KeySecret { key: secret.clone().into(), secret: secret.into(), passphrase: None })
     }
 
-    fn rotate(&self, rows: Vec<KeyRow>) -> Result<Rotation, VaultError> {
+    fn seal_factor(&self, _user: i64, secret: &SecretString) -> Result<Seal, VaultError> {
+        let master_id = "0123456789abcdef".to_owned();
+        let sealed = turned(secret.expose_secret().as_bytes());
+        Ok(Seal { master_id, nonce: [1; 24], sealed })
+    }
+
+    fn open_factor(&self, row: &SecondFactorRow) -> Result<SecretString, VaultError> {
+        Ok(String::from_utf8(turned(&row.sealed)).unwrap().into())
+    }
+
+    fn rotate(
+        &self,
+        rows: Vec<KeyRow>,
+        factors: Vec<SecondFactorRow>,
+    ) -> Result<Rotation, VaultError> {
         let anew = |row| KeyRow { master_id: "fedcba9876543210".to_owned(), ..row };
         let rows = rows.into_iter().map(anew).collect();
-        Ok(Rotation { rows, finish: Box::new(|| Ok(())) })
+        Ok(Rotation { rows, factors, finish: Box::new(|| Ok(())) })
     }
 
     fn tester(&self) -> Option<&dyn KeyTester> {

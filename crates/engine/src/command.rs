@@ -125,6 +125,10 @@ pub enum BreakerScope {
     Account,
     /// All accounts.
     Fleet,
+    /// The account's real money.
+    AccountLive,
+    /// That of all accounts.
+    FleetLive,
 }
 
 /// A request for a bot; what is `None` takes its default.

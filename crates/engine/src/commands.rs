@@ -360,11 +360,21 @@ impl Engine {
                 shard.is_dirty = true;
                 shard.watch.close().map(|t| (Some(shard.record.id), t))
             }
+            BreakerScope::AccountLive => {
+                let account = self.account_of(scope)?;
+                let shard = &mut self.shards[account];
+                shard.is_dirty = true;
+                shard.live_day.close().map(|t| (Some(shard.record.id), t))
+            }
             BreakerScope::Fleet if scope.is_none() => {
                 self.is_dirty = true;
                 self.fleet_watch.day.close().map(|t| (None, t))
             }
-            BreakerScope::Fleet => None,
+            BreakerScope::FleetLive if scope.is_none() => {
+                self.is_dirty = true;
+                self.fleet_watch.live_day.close().map(|t| (None, t))
+            }
+            BreakerScope::Fleet | BreakerScope::FleetLive => None,
         };
         let (account_id, tripped) = told.ok_or_else(|| not_found("tripped breaker"))?;
         out.push(breaker_record(account_id, tripped, false, actor, now));

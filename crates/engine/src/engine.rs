@@ -281,6 +281,7 @@ impl Engine {
                 });
             }
             self.watch_fleet(now, out);
+            self.watch_live_fleet(now, out);
             self.fly(now, out);
         }
         self.due = self.earliest(now);

@@ -4,6 +4,7 @@
 //! what it learnt as [`News`]. What leaves is taken with [`crate::Engine::take_live`], and may go out
 //! once its batch is stored. Nothing of it is ever rebuilt from the store.
 
+mod breaker;
 mod desk;
 mod expected;
 mod gate;

@@ -231,7 +231,6 @@ impl Shard {
         if is_live {
             (snapshot.open_orders, snapshot.own_opposite) =
                 self.live_orders_on(instrument, wanted.side.opposite());
-            snapshot.breaker = None;
             snapshot.account = account.as_ref();
             snapshot.live = self.live_standing(slot, &missing, world);
         }
@@ -272,7 +271,7 @@ impl Shard {
             emergency_stop: self.stop_choice(world).is_some(),
             flag_off,
             breaker: self
-                .breaker(world)
+                .breaker_of(slot, world)
                 .map(|(scope, tripped)| (scope, tripped.loss_percent, tripped.maximum_percent)),
             rate_unknown: if side == Side::Buy { self.rate_unknown(world) } else { None },
             account: None,

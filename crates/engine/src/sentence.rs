@@ -19,8 +19,8 @@ pub(crate) fn of(shard: &Shard, slot: usize, world: &World<'_>) -> (&'static str
     if shard.stop_choice(world).is_some() {
         return ("paused", "Paused by the emergency stop.".to_owned());
     }
-    if let Some((scope, tripped)) = shard.breaker(world) {
-        return ("paused", breaker(scope, tripped));
+    if let Some((scope, tripped)) = shard.breaker_of(slot, world) {
+        return ("paused", breaker(scope, tripped, bot.live.is_some()));
     }
     if !world.switches.trading {
         return ("paused", "Paused: ENABLE_TRADING is off; exits stay armed.".to_owned());
@@ -33,11 +33,13 @@ pub(crate) fn of(shard: &Shard, slot: usize, world: &World<'_>) -> (&'static str
     active(shard, slot, world)
 }
 
-fn breaker(scope: &str, tripped: crate::watch::Tripped) -> String {
+fn breaker(scope: &str, tripped: crate::watch::Tripped, is_live: bool) -> String {
     let (lost, limit) = (tripped.loss_percent.to_f64(), tripped.maximum_percent);
+    let closes =
+        if is_live { "a person closes it" } else { "closes on the next UTC day or by hand" };
     format!(
-        "Paused by the {scope}'s circuit breaker: lost {lost:.1} % today, limit {limit} %; closes \
-         on the next UTC day or by hand."
+        "Paused by the {scope}'s circuit breaker: lost {lost:.1} % of the day's equity, limit \
+         {limit} %; {closes}."
     )
 }
 

@@ -58,6 +58,8 @@ pub(crate) struct FleetWatch {
     pub(crate) day: WatchDay,
     /// A currency that the fleet's sum lacks a rate for.
     pub(crate) rate_unknown: Option<Currency>,
+    /// Of real money.
+    pub(crate) live_day: WatchDay,
 }
 
 /// An account's own policy, else the fleet's.
@@ -182,6 +184,8 @@ pub(crate) struct Shard {
     pub(crate) sampled_at: Timestamp,
     /// The day and its breaker.
     pub(crate) watch: WatchDay,
+    /// The same of real money.
+    pub(crate) live_day: WatchDay,
     /// What was warned of.
     pub(crate) warned: BTreeSet<Warned>,
     /// The day's sums as the last pass saw them.
@@ -226,6 +230,7 @@ impl Shard {
             trades_refused: 0,
             sampled_at: Timestamp::EPOCH,
             watch: WatchDay::default(),
+            live_day: WatchDay::default(),
             warned: BTreeSet::new(),
             sums: DaySums::new(),
             pass: Pass::default(),

@@ -37,6 +37,8 @@ struct FleetState {
     rates: Vec<((Currency, Currency), Imported)>,
     #[serde(default)]
     watch: WatchDay,
+    #[serde(default)]
+    live_day: WatchDay,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -53,6 +55,8 @@ struct AccountState {
     trades_today: (Timestamp, u64),
     #[serde(default)]
     watch: WatchDay,
+    #[serde(default)]
+    live_day: WatchDay,
     #[serde(default)]
     autopilot: crate::autopilot::Log,
     #[serde(default)]
@@ -84,6 +88,7 @@ impl Engine {
                 policy_versions: self.policy_versions,
                 stop: self.fleet_stop.clone(),
                 watch: self.fleet_watch.day.clone(),
+                live_day: self.fleet_watch.live_day.clone(),
                 rates: self.markets.imported.clone().into_iter().collect(),
             };
             rows.push(row("fleet".to_owned(), &fleet));
@@ -127,6 +132,7 @@ impl Engine {
                     engine.policy_versions = fleet.policy_versions;
                     engine.fleet_stop = fleet.stop;
                     engine.fleet_watch.day = fleet.watch;
+                    engine.fleet_watch.live_day = fleet.live_day;
                     engine.markets.imported = fleet.rates.into_iter().collect();
                 }
                 "market" => engine.markets.all.push(read::<Market>(row)?),
@@ -157,6 +163,7 @@ impl Engine {
         shard.sampled_at = state.sampled_at;
         shard.trades_today = state.trades_today;
         shard.watch = state.watch;
+        shard.live_day = state.live_day;
         shard.autopilot = state.autopilot;
         shard.warned = state.warned;
         shard.pass = Pass::restored(state.marks);
@@ -207,6 +214,7 @@ fn take_account(shard: &mut Shard, rows: &mut Vec<StateRow>, touched: &mut Vec<u
             sampled_at: shard.sampled_at,
             trades_today: shard.trades_today,
             watch: shard.watch.clone(),
+            live_day: shard.live_day.clone(),
             autopilot: shard.autopilot.clone(),
             warned: shard.warned.clone(),
             marks: shard.pass.marks(),

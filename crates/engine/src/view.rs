@@ -284,7 +284,7 @@ impl MarketSeen<'_> {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[allow(missing_docs)]
 pub struct BreakerView {
-    /// `account` or `fleet`.
+    /// `account`, `fleet`; of real money `account_live`, `fleet_live`.
     pub scope: &'static str,
     pub is_open: bool,
     /// Of the UTC day, as the last pass saw it; `None`: a currency has no rate.

@@ -28,7 +28,7 @@ pub(crate) struct DaySum {
 pub(crate) type DaySums = SmallVec<[(Currency, DaySum); 2]>;
 
 /// Sorted by currency, so that nothing hangs on who came first.
-fn add(sums: &mut DaySums, currency: Currency, opening: Amount, loss: Amount) {
+pub(crate) fn add(sums: &mut DaySums, currency: Currency, opening: Amount, loss: Amount) {
     let at = sums.partition_point(|(c, _)| *c < currency);
     match sums.get_mut(at).filter(|(c, _)| *c == currency) {
         Some((_, sum)) => (sum.opening, sum.loss) = (sum.opening + opening, sum.loss + loss),
@@ -75,8 +75,21 @@ impl WatchDay {
         before.breaker
     }
 
+    /// The same where a breaker waits for a person, whatever day it is. Says whether it is a new day.
+    pub(crate) fn turn(&mut self, start: Timestamp) -> bool {
+        let is_new = self.start != start;
+        if is_new {
+            *self = Self { start, breaker: self.breaker, ..Self::default() };
+        }
+        is_new
+    }
+
     /// Trips the breaker where the loss is over its limit.
-    fn judge(&mut self, loss_percent: Amount, maximum_percent: Amount) -> Option<Tripped> {
+    pub(crate) fn judge(
+        &mut self,
+        loss_percent: Amount,
+        maximum_percent: Amount,
+    ) -> Option<Tripped> {
         if self.breaker.is_some() || loss_percent - self.forgiven_percent < maximum_percent {
             return None;
         }
@@ -429,20 +442,25 @@ impl crate::Engine {
         let (shard, world) = (&self.shards[at], self.world());
         let (policy, into) = (shard.policy(&world).1, shard.record.reporting_currency);
         let day = total(&shard.sums, into, policy.rate_age_max_s, &world);
-        let view = |scope, watch: &WatchDay, day: Result<DaySum, Currency>, maximum| BreakerView {
+        let view = |scope, watch: &WatchDay, loss_percent, maximum| BreakerView {
             scope,
             is_open: watch.breaker.is_some(),
-            loss_percent: day.ok().map(percent),
+            loss_percent,
             maximum_percent: maximum,
         };
-        vec![
-            view("account", &shard.watch, day, policy.breaker_account_day_percent),
-            view(
-                "fleet",
-                &self.fleet_watch.day,
-                self.fleet_day(),
-                self.policy.1.breaker_fleet_day_percent,
-            ),
-        ]
+        let (account_max, fleet_max) =
+            (policy.breaker_account_day_percent, self.policy.1.breaker_fleet_day_percent);
+        let of = |day: Result<DaySum, Currency>| day.ok().map(percent);
+        let mut views = vec![
+            view("account", &shard.watch, of(day), account_max),
+            view("fleet", &self.fleet_watch.day, of(self.fleet_day()), fleet_max),
+        ];
+        // Where no real money is at work there is nothing to say of it.
+        let (own, fleet) = (&shard.live_day, &self.fleet_watch.live_day);
+        if !shard.live.is_empty() || own.breaker.is_some() || fleet.breaker.is_some() {
+            views.push(view("account_live", own, shard.live_loss(&world), account_max));
+            views.push(view("fleet_live", fleet, self.live_fleet_loss(), fleet_max));
+        }
+        views
     }
 }

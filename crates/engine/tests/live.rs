@@ -679,3 +679,42 @@ fn what_a_gap_hid_is_not_compared() {
     assert_eq!((shadow.so_far.sent, shadow.so_far.compared), (1, 0));
     assert_eq!(shadow.worse_bp, None);
 }
+
+#[test]
+fn a_live_day_that_lost_too_much_stops_live_entries_until_a_person_closes_it() {
+    for (scope, of) in
+        [("account_live", BreakerScope::AccountLive), ("fleet_live", BreakerScope::FleetLive)]
+    {
+        let (mut market, mut fake) = live();
+        let limit = |is_it: bool| if is_it { amount("0.01") } else { amount("100") };
+        let policy = Policy {
+            breaker_account_day_percent: limit(scope == "account_live"),
+            breaker_fleet_day_percent: limit(scope == "fleet_live"),
+            ..wide()
+        };
+        market.rig.order(None, Command::SetPolicy(Box::new(policy))).unwrap();
+        let is_open = |market: &Market| {
+            let all = market.rig.engine.breakers(market.account);
+            let paper = all.iter().filter(|b| !b.scope.ends_with("_live"));
+            assert!(paper.into_iter().all(|b| !b.is_open), "paper lost nothing: {all:?}");
+            all.into_iter().any(|b| b.scope == scope && b.is_open)
+        };
+        // Two of a hundred, at each order.
+        fake.worse = 20_000;
+        while !is_open(&market) {
+            fake.trade(&mut market, STEP);
+        }
+        let entries = |fake: &Fake| fake.orders.values().filter(|o| o.1).count();
+        let before = entries(&fake);
+        // Over the end of the day, and a restart.
+        fake.trade(&mut market, 30 * 3_600);
+        let rows = market.rig.engine.take_dirty();
+        assert!(is_open(&market) && entries(&fake) == before && market.is_flat(), "{rows:?}");
+        assert!(market.rig.view(market.bot).doing.contains("a person closes it"));
+        let target = Some(market.account).filter(|_| scope == "account_live");
+        market.rig.order(target, Command::CloseBreaker(of)).unwrap();
+        fake.worse = 0;
+        fake.trade(&mut market, 3 * 3_600);
+        assert!(entries(&fake) > before, "{}", market.rig.view(market.bot).doing);
+    }
+}

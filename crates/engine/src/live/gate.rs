@@ -6,8 +6,7 @@ use crate::live::LiveGateRecord;
 use crate::output::Output;
 use crate::shard::{Shard, World};
 use crate::view::LiveGate;
-use crate::watch::breaker_record;
-use domain::{AccountId, Actor, BotId, CancelReason, Hold, Lifecycle};
+use domain::{AccountId, Actor, BotId, CancelReason, Lifecycle};
 use risk::{GateVerdict, Standing, judge};
 
 impl Engine {
@@ -97,6 +96,9 @@ impl Shard {
         if !names.is_empty() {
             return Some(names.join(", "));
         }
+        if let Some((scope, _)) = self.breaker_of(slot, world) {
+            return Some(format!("circuit breaker of the {scope}"));
+        }
         self.desks[bot.books.exchange as usize].problem()
     }
 
@@ -120,33 +122,7 @@ impl Shard {
                 self.touch(*slot);
             }
         }
-        self.live_breaker(&slots, world, out);
-    }
-
-    /// The account's live day against its breaker; closed by a person.
-    fn live_breaker(&mut self, slots: &[usize], world: &World<'_>, out: &mut Vec<Output>) {
-        let maximum = self.policy(world).1.breaker_account_day_percent;
-        let Some(risk) = slots.first().and_then(|slot| self.live_risk(*slot, world)) else {
-            return;
-        };
-        let is_tripped = maximum.is_positive() && risk.daily_loss_percent >= maximum;
-        if !world.switches.bodyguard || !is_tripped {
-            return;
-        }
-        let actor = Actor::Rule("circuit breaker".into());
-        let held = |slot: &usize| self.bots[*slot].record.holds.contains(Hold::CircuitBreaker);
-        if slots.iter().all(held) {
-            return;
-        }
-        let tripped = crate::watch::Tripped {
-            loss_percent: risk.daily_loss_percent,
-            maximum_percent: maximum,
-        };
-        out.push(breaker_record(Some(self.record.id), tripped, true, &actor, world.now));
-        let reason = format!("live day lost {} %, limit {maximum} %", risk.daily_loss_percent);
-        for slot in slots {
-            self.hold(*slot, Hold::CircuitBreaker, &actor, reason.clone(), world, out);
-        }
+        self.watch_live_day(world, out);
     }
 
     /// Keeps what the gate measured, as it was.

@@ -225,7 +225,8 @@ async fn clear(
     emergency_of(&state, target).await.map(Json)
 }
 
-/// Closes a tripped circuit breaker: `account`, `fleet` or `bot-7`.
+/// Closes a tripped circuit breaker: `account`, `fleet`, of real money `account_live`, `fleet_live`,
+/// or `bot-7`.
 #[utoipa::path(post, path = "/api/breakers/{scope}/close", tag = "safety",
     params(("scope" = String, Path, example = "account")),
     responses((status = 200, body = schema::Done)))]
@@ -236,9 +237,11 @@ async fn close_breaker(
 ) -> Result<Json<Value>, Problem> {
     let (target, breaker) = match name.as_str() {
         "account" => (Some(scope.account), BreakerScope::Account),
-        "fleet" => {
+        "account_live" => (Some(scope.account), BreakerScope::AccountLive),
+        "fleet" | "fleet_live" => {
             scope.who.require_admin()?;
-            (None, BreakerScope::Fleet)
+            let is_live = name == "fleet_live";
+            (None, if is_live { BreakerScope::FleetLive } else { BreakerScope::Fleet })
         }
         name => {
             let id = name.strip_prefix("bot-").and_then(|id| id.parse().ok()).map(BotId);

@@ -100,7 +100,7 @@ pub(crate) fn items(page: &Value) -> Vec<Value> {
 }
 
 /// An account, money, and two bots a symbol.
-fn populate(address: &str, token: &str) -> Result<usize> {
+pub(crate) fn populate(address: &str, token: &str) -> Result<usize> {
     let order = |path: &str, body: Value| post(address, token, path, &body);
     order("/api/accounts", json!({ "name": "bench", "reporting_currency": "USDT" }))?.ok()?;
     for (exchange, currency, amount) in [

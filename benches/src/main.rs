@@ -1,7 +1,7 @@
 //! Benchmarks: `cargo run --release -p bench -- WHAT` with WHAT one of
 //! `all|trades|orders|fleet|wait|backtest|store|latency`;
-//! `-- footprint`, `-- first-trade` and `-- emergency` start the built program (see [`footprint`]); `-- truth`
-//! measures no speed, but what the simulated exchange fills (see [`truth`]).
+//! `-- footprint`, `-- first-trade`, `-- emergency` and `-- restart` start the built program (see
+//! [`footprint`]); `-- truth` measures no speed, but what the simulated exchange fills (see [`truth`]).
 //!
 //! Of the core everything goes through [`engine::Engine::apply`]; what comes out is serialised
 //! into one reused buffer and hashed, and the hash of a second run must be the same.
@@ -25,6 +25,8 @@ mod latency;
 mod orders;
 #[cfg(feature = "shell")]
 mod replay;
+#[cfg(feature = "shell")]
+mod restart;
 mod rig;
 #[cfg(feature = "shell")]
 mod store;
@@ -98,6 +100,9 @@ fn shell(
     }
     if which == "emergency" {
         emergency::run(scale.unwrap_or(emergency::BOTS))?;
+    }
+    if which == "restart" {
+        restart::run(scale.map_or(restart::EVENTS, |events| events as i64))?;
     }
     if which == "first-trade" {
         footprint::first_trade()?;

@@ -5,10 +5,10 @@
 //! Each entry carries a hash of its text, and the file one of all of it. They show that nobody changed
 //! the file since it was made, and where; not who made it: whoever can make files can make hashes.
 
+use crate::seal::{BLANK, digest, is_whole, sealed};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use storage::AuditRow;
 
@@ -16,7 +16,6 @@ use storage::AuditRow;
 const KIND: &str = "amarktai-evidence";
 /// Before the file's hash.
 const MARK: &str = "\"file_sha256\": \"";
-const HEX_CHARS: usize = 64;
 
 /// Whose evidence it is, and when it was made.
 #[derive(Clone, Debug)]
@@ -74,18 +73,13 @@ pub(crate) fn file(head: &Head, rows: &[AuditRow]) -> Result<String, String> {
     }
     let name = Value::from(head.name.as_str());
     let mut text = format!(
-        "{{\n\"kind\": \"{KIND}\",\n\"version\": 1,\n{MARK}{}\",\n\"made_at\": \"{}\",\n\
+        "{{\n\"kind\": \"{KIND}\",\n\"version\": 1,\n{MARK}{BLANK}\",\n\"made_at\": \"{}\",\n\
          \"account_id\": {},\n\"bot_id\": {},\n\"name\": {name},\n\"is_cut\": {},\n\"entries\": [\n",
-        "0".repeat(HEX_CHARS),
-        head.made_at,
-        head.account_id.0,
-        head.bot_id.0,
-        head.is_cut,
+        head.made_at, head.account_id.0, head.bot_id.0, head.is_cut,
     );
     // Writing to a text cannot fail.
     let _ = write!(text, "{}\n]\n}}\n", lines.join(",\n"));
-    let hash = digest(&text);
-    Ok(text.replacen(&"0".repeat(HEX_CHARS), &hash, 1))
+    Ok(sealed(&text))
 }
 
 #[derive(Deserialize)]
@@ -115,7 +109,7 @@ pub fn verify_evidence(text: &str) -> Option<EvidenceVerified> {
     };
     let mut problems: Vec<String> =
         read.entries.iter().enumerate().filter_map(|(at, entry)| changed(at, entry)).collect();
-    if problems.is_empty() && !is_whole(text) {
+    if problems.is_empty() && is_whole(text, MARK) != Some(true) {
         problems.push("something outside the entries was changed, or an entry is missing".into());
     }
     Some(EvidenceVerified { entries: read.entries.len(), problems })
@@ -129,17 +123,6 @@ fn changed(at: usize, entry: &Entry<'_>) -> Option<String> {
     let record: Value = serde_json::from_str(text).unwrap_or_default();
     let word = |key: &str| record[key].as_str().unwrap_or("?").to_owned();
     Some(format!("entry {} ({}, {}) was changed", at + 1, word("action"), word("at")))
-}
-
-fn is_whole(text: &str) -> bool {
-    let Some(at) = text.find(MARK).map(|at| at + MARK.len()) else { return false };
-    let Some(hash) = text.get(at..at + HEX_CHARS) else { return false };
-    let zeros = "0".repeat(HEX_CHARS);
-    digest(&format!("{}{zeros}{}", &text[..at], &text[at + HEX_CHARS..])) == hash
-}
-
-fn digest(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

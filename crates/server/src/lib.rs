@@ -27,6 +27,7 @@ mod realtime;
 mod research;
 mod routes;
 pub mod schema;
+mod seal;
 mod serve;
 mod share;
 mod state;

@@ -4,13 +4,12 @@
 //! The page carries a hash of itself. It shows that nobody changed the page by hand since it was
 //! made, not who made it: whoever can make pages can make hashes.
 
+use crate::seal::{BLANK, is_whole, sealed};
 use domain::Timestamp;
-use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
 /// Before the hash in the page's head.
 const MARK: &str = "<meta name=\"amarktai-share\" content=\"sha256:";
-const HEX_CHARS: usize = 64;
 /// Points of a line: more than a page's width shows.
 const POINTS_MAX: usize = 1_000;
 const WIDTH: f64 = 880.0;
@@ -36,21 +35,12 @@ pub(crate) struct Shared {
 
 /// The page with its hash.
 pub(crate) fn page(shared: &Shared) -> String {
-    let blank = blank_page(shared);
-    let hash = digest(&blank);
-    blank.replacen(&"0".repeat(HEX_CHARS), &hash, 1)
+    sealed(&blank_page(shared))
 }
 
 /// Is this page as it was made? `None`: it is no shared page.
 pub fn verify_share(page: &str) -> Option<bool> {
-    let at = page.find(MARK)? + MARK.len();
-    let hash = page.get(at..at + HEX_CHARS)?;
-    let blank = format!("{}{}{}", &page[..at], "0".repeat(HEX_CHARS), &page[at + HEX_CHARS..]);
-    Some(digest(&blank) == hash)
-}
-
-fn digest(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    is_whole(page, MARK)
 }
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:920px;\
@@ -62,10 +52,9 @@ solid #dfe3e8}p{color:#566070;font-size:13px}";
 
 fn blank_page(shared: &Shared) -> String {
     let (title, mode) = (escape(&shared.title), escape(&shared.mode));
-    let zeros = "0".repeat(HEX_CHARS);
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\">\n{MARK}{zeros}\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n{MARK}{BLANK}\">\n\
          <title>{title}</title><style>{STYLE}</style></head><body>\n\
          <h1>{title}</h1><p><b class=\"mode\">{mode}</b> made at {}</p>\n<dl>",
         shared.made_at

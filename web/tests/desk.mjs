@@ -255,35 +255,6 @@ export const desk = [
     },
   ],
   [
-    "paper_stands_beside_live_and_what_is_not_known_says_why",
-    async ({ product, page }) => {
-      const performance = await product.api("/api/performance?period=all&mode=paper");
-      const { bot_id: id } = performance.by_bot.find((g) => g.statistics.trades > 0);
-      await page.goto(`${product.url}/#/bots/${id}`);
-      await page.getByTestId("doing").waitFor();
-      assert.equal(await page.getByTestId("beside").count(), 0, "without a live trade there is nothing beside");
-      // Real money cannot be had here; its answer has the shape of the paper one.
-      const group = structuredClone(performance.by_bot.find((g) => g.bot_id === id));
-      Object.assign(group.statistics, { trades: 7, win_rate: 0.25, profit_factor: null, slippage_bp: 3.25, fees: "12.5", total_return: -0.0123, undefined: [{ metric: "profit_factor", reason: "no loss yet" }] });
-      await page.route("**/api/performance?*mode=live*", (route) => route.fulfill({ json: { ...performance, mode: "live", by_bot: [group] } }));
-      await page.reload();
-      const cell = (metric, mode) => page.getByTestId("beside").locator(`tr[data-metric="${metric}"] td[data-mode="${mode}"]`);
-      await cell("trades", "live").getByText("7", { exact: true }).waitFor();
-      const texts = await Promise.all(["win_rate", "slippage_bp", "total_return"].map((metric) => cell(metric, "live").innerText()));
-      assert.deepEqual(texts.map((t) => t.trim()), ["25.0 %", "3.3 bp", "-1.23 %"]);
-      assert.equal(await cell("fees", "live").locator("span[title]").first().getAttribute("title"), `12.5 ${group.currency}`);
-      await page.getByTestId("shadow").getByText("No real order was sent yet").waitFor();
-      assert.equal(await cell("profit_factor", "live").locator("[title]").getAttribute("title"), "no loss yet");
-      await until("the paper side of the API", async () => {
-        const { by_bot } = await product.api("/api/performance?period=all&mode=paper");
-        const { statistics } = by_bot.find((g) => g.bot_id === id);
-        assert.equal((await cell("trades", "paper").innerText()).trim(), String(statistics.trades));
-        return (await cell("net_profit", "paper").locator("span[title]").first().getAttribute("title")) === `${statistics.net_profit} ${group.currency}`;
-      });
-      await page.unroute("**/api/performance?*mode=live*");
-    },
-  ],
-  [
     "a_running_balance_ends_at_the_wallet",
     async ({ product, page }) => {
       await page.goto(`${product.url}/#/money`);

@@ -1,7 +1,7 @@
 // The built binary on free ports with a data directory of its own, and a browser before it.
 
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
@@ -50,8 +50,9 @@ export class Product {
     this.log = "";
   }
 
-  static async start({ verb = "demo", env = {} } = {}) {
+  static async start({ verb = "demo", env = {}, config } = {}) {
     const product = new Product(await freePort(), mkdtempSync(join(tmpdir(), "amarktai-page-")));
+    if (config) writeFileSync(join(product.directory, "amarktai.toml"), config);
     product.verb = verb;
     product.env = env;
     await product.run();

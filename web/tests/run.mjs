@@ -9,6 +9,7 @@ import { orders } from "./orders.mjs";
 import { pilot } from "./pilot.mjs";
 import { factor } from "./factor.mjs";
 import { links } from "./links.mjs";
+import { live } from "./live.mjs";
 import { looks } from "./looks.mjs";
 
 /** One test may take so long on a busy machine; all together stay under five minutes. */
@@ -24,7 +25,7 @@ const world = { product, chrome, hook };
 let [passed, failed] = [0, 0];
 const started = Date.now();
 try {
-  for (const [name, test, isNeeded] of [...first, ...orders, ...desk, ...pilot, ...factor, ...looks, ...links]) {
+  for (const [name, test, isNeeded] of [...first, ...orders, ...desk, ...pilot, ...factor, ...live, ...looks, ...links]) {
     if (wanted && !isNeeded && !new RegExp(wanted).test(name)) continue;
     const began = Date.now();
     let timer;

@@ -9,6 +9,7 @@ use crate::notify::Notices;
 use crate::parts::Parts;
 use crate::run::RunError;
 use crate::vault::Vault;
+use domain::Mode;
 use server::operator::{KeyVault, VaultError};
 use server::{AppState, Core, Status};
 use std::sync::Arc;
@@ -87,7 +88,10 @@ async fn keep_rates(core: Core, store: Store, mut stop: watch::Receiver<bool>) {
         }
         let portfolios = core.query(|engine| {
             let accounts = engine.accounts().into_iter();
-            accounts.filter_map(|account| engine.portfolio(account.id)).collect::<Vec<_>>()
+            let both = accounts.flat_map(|account| {
+                [Mode::Paper, Mode::Live].map(|mode| engine.portfolio(account.id, mode))
+            });
+            both.flatten().collect::<Vec<_>>()
         });
         let at = now();
         let mut rates = Vec::new();

@@ -143,6 +143,7 @@ impl Supervisor {
             disk: Some(forecast),
             looked_at: Some(Instant::now()),
             rates: self.feeds.connectors().iter().map(rate_use).collect(),
+            is_live: fleet.is_some_and(|fleet| fleet.bots_live > 0),
         }
     }
 

@@ -183,7 +183,7 @@ impl Shard {
                 out.push(Output::Transfer(transfer));
                 let key = (bot.books.mode, bot.books.exchange, bot.books.symbol.quote);
                 self.tell_wallet(key, now, out);
-                self.equity_funded(slot, world, out);
+                self.equity_funded(slot, capital, world, out);
                 let reason = "funded".to_owned();
                 self.release(slot, Hold::BudgetExhausted, &engine_actor(), reason, world, out);
                 self.touch(slot);

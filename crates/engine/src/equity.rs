@@ -38,14 +38,23 @@ impl Shard {
         }
     }
 
-    /// The first point: its capital came.
-    pub(crate) fn equity_funded(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
-        let capital = self.bots[slot].config().capital;
+    /// The first point of a mode: its capital came.
+    pub(crate) fn equity_funded(
+        &mut self,
+        slot: usize,
+        capital: Amount,
+        world: &World<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let before = self.bots[slot].funded_at;
+        // Capital that changes its mode goes and comes in one moment: both points are kept.
+        let at = before.map_or(world.now, |before| world.now.max(before + TICK));
+        self.bots[slot].funded_at = Some(at);
         // One that comes back from live keeps what it has shown.
-        if self.bots[slot].funded_at.replace(world.now).is_none() {
+        if before.is_none() {
             *self.bots[slot].training = Training::new(world.now);
         }
-        out.push(self.point(slot, self.equity(slot, world), capital, world.now));
+        out.push(self.point(slot, self.equity(slot, world), capital, at));
     }
 
     /// The point counts for the bot's training, and for what watches it.
@@ -71,7 +80,7 @@ impl Shard {
 
     /// The last point: its capital went back.
     pub(crate) fn equity_returned(
-        &self,
+        &mut self,
         slot: usize,
         returned: Amount,
         world: &World<'_>,
@@ -80,6 +89,7 @@ impl Shard {
         let Some(funded_at) = self.bots[slot].funded_at else { return };
         // A print fetched late acts in the past: the last point stays the last, on its own.
         let at = world.now.max(self.sampled_at).max(funded_at + TICK);
+        self.bots[slot].funded_at = Some(at);
         out.push(self.point(slot, self.equity(slot, world), -returned, at));
     }
 

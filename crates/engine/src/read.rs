@@ -130,21 +130,22 @@ impl Engine {
         (0..shard.bots.len()).filter_map(|slot| position_view(shard, slot, &world)).collect()
     }
 
-    /// An account's sums.
-    pub fn portfolio(&self, account: AccountId) -> Option<PortfolioView> {
+    /// An account's sums of one mode.
+    pub fn portfolio(&self, account: AccountId, mode: Mode) -> Option<PortfolioView> {
         let shard = self.shard(account)?;
         let world = self.world();
         let mut currencies: BTreeMap<domain::Currency, CurrencyView> = BTreeMap::new();
         let mut unknown = Vec::new();
         let reporting = shard.record.reporting_currency;
-        for (key, wallet) in shard.ledger.wallets() {
+        for (key, wallet) in shard.ledger.wallets().filter(|(key, _)| key.0 == mode) {
             let entry = currencies.entry(key.2).or_insert_with(|| empty_currency(key.2));
             entry.equity = entry.equity.map(|e| e + wallet.available);
         }
         for slot in 0..shard.bots.len() {
             let bot = &shard.bots[slot];
             let quote = bot.config().symbol.quote;
-            if bot.books.reserved().is_zero() && bot.books.realized_pnl().is_zero() {
+            let is_empty = bot.books.reserved().is_zero() && bot.books.realized_pnl().is_zero();
+            if bot.record.mode != mode || is_empty {
                 continue;
             }
             let entry = currencies.entry(quote).or_insert_with(|| empty_currency(quote));
@@ -172,10 +173,11 @@ impl Engine {
             };
         }
         let count = |is_it: fn(&crate::bot::Bot) -> bool| {
-            shard.bots.iter().filter(|b| is_it(b)).count() as u32
+            shard.bots.iter().filter(|b| b.record.mode == mode && is_it(b)).count() as u32
         };
         Some(PortfolioView {
             account_id: account,
+            mode,
             reporting_currency: reporting,
             equity,
             unknown,
@@ -258,6 +260,7 @@ impl Engine {
         FleetView {
             bots: alive().count() as u32,
             bots_active: count(Bot::is_armed),
+            bots_live: count(|b| b.record.mode == Mode::Live),
             bots_paused: count(is_paused),
             bots_stopped: count(|b| b.record.lifecycle == Lifecycle::Stopped),
             feeds_fresh: fresh,

@@ -170,11 +170,13 @@ pub struct BarView {
     pub prints: u32,
 }
 
-/// Sums over an account, per currency and in the reporting currency.
+/// Sums over an account's money of one mode, per currency and in the reporting currency.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[allow(missing_docs)]
 pub struct PortfolioView {
     pub account_id: AccountId,
+    /// Paper and real money are never added up.
+    pub mode: Mode,
     pub reporting_currency: Currency,
     /// `None`: a rate or a mark is missing; `unknown` names them.
     pub equity: Option<Amount>,
@@ -298,6 +300,7 @@ pub struct BreakerView {
 pub struct FleetView {
     pub bots: u32,
     pub bots_active: u32,
+    pub bots_live: u32,
     pub bots_paused: u32,
     pub bots_stopped: u32,
     pub feeds_fresh: u32,

@@ -434,6 +434,29 @@ fn a_demoted_bot_returns_to_paper_once_it_is_flat() {
 }
 
 #[test]
+fn paper_and_real_money_have_sums_and_a_curve_of_their_own() {
+    let (mut market, _) = live();
+    let usdt = |market: &Market, mode| {
+        let view = market.rig.engine.portfolio(market.account, mode).unwrap();
+        view.currencies.iter().find(|c| c.currency == currency("USDT")).unwrap().equity
+    };
+    assert_eq!(usdt(&market, Mode::Live), Some(amount("5000")));
+    let paper = usdt(&market, Mode::Paper);
+    market.rig.order(Some(market.account), Command::Demote(market.bot)).unwrap();
+    assert_eq!(usdt(&market, Mode::Paper), paper, "its capital moved within paper");
+    let flow = |output: &Output| match output {
+        Output::Equity(e) if !e.flow.is_zero() => Some((e.mode, e.flow.is_positive(), e.at)),
+        _ => None,
+    };
+    let flows: Vec<_> = market.rig.out[market.begun..].iter().filter_map(flow).collect();
+    let modes: Vec<_> = flows.iter().map(|(mode, came, _)| (*mode, *came)).collect();
+    let (paper, live) = (Mode::Paper, Mode::Live);
+    assert_eq!(modes, [(paper, false), (live, true), (live, false), (paper, true)]);
+    // The store knows points by their time: none may take another's place.
+    assert!(flows.windows(2).all(|two| two[0].2 < two[1].2), "{flows:?}");
+}
+
+#[test]
 fn a_changed_strategy_ends_live_trading() {
     let (mut market, _) = live();
     let strategy = bot("x", "binance", StrategyKind::EmaCross, r#"{"fast":3,"slow":9}"#).strategy;

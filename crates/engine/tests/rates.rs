@@ -33,7 +33,7 @@ fn quoted(rig: &mut Rig, instrument: &Instrument, mid: i64) -> Feed {
 
 /// Rate, source, age of USDT, and the account's sum.
 fn usdt(rig: &Rig, account: AccountId) -> (Option<String>, Option<String>, Option<i64>) {
-    let view = rig.engine.portfolio(account).unwrap();
+    let view = rig.engine.portfolio(account, Mode::Paper).unwrap();
     let of = view.currencies.into_iter().find(|c| c.currency == currency("USDT")).unwrap();
     (of.rate.map(|r| r.to_string()), of.rate_source, of.rate_age_s)
 }
@@ -46,10 +46,10 @@ fn shown(rate: &str, source: &str, age: i64) -> (Option<String>, Option<String>,
 fn without_a_rate_nothing_is_added_and_the_reason_is_named() {
     let (mut rig, account) = rig();
     rig.deposit(account, Exchange::Luno, "ZAR", "500").unwrap();
-    let view = rig.engine.portfolio(account).unwrap();
+    let view = rig.engine.portfolio(account, Mode::Paper).unwrap();
     assert_eq!((view.equity, view.unknown), (None, vec!["rate USDT/ZAR".to_owned()]));
     quoted(&mut rig, &luno("USDT/ZAR"), 1_850);
-    let view = rig.engine.portfolio(account).unwrap();
+    let view = rig.engine.portfolio(account, Mode::Paper).unwrap();
     assert_eq!((view.equity, view.unknown), (Some(amount("19000")), vec![]));
 }
 

@@ -94,6 +94,8 @@ pub struct HealthReport {
     pub looked_at: Option<Instant>,
     /// Request limits of the exchanges.
     pub rates: Vec<RateUse>,
+    /// Does any bot of the fleet trade real money?
+    pub is_live: bool,
 }
 
 /// Who looks does so every second or two; what is older than this is no news of now.
@@ -111,6 +113,7 @@ impl Default for HealthReport {
             disk: None,
             looked_at: None,
             rates: Vec::new(),
+            is_live: false,
         }
     }
 }
@@ -143,7 +146,7 @@ impl HealthReport {
             "status": self.status(),
             "version": state.config.version,
             "uptime_s": state.started.elapsed().as_secs(),
-            "mode": state.config.mode(),
+            "mode": state.config.mode(self.is_live),
             "checks": checks,
             "flags": state.config.flags,
         })

@@ -43,9 +43,10 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
-    /// `DEMO`, or what the product is without a label.
-    pub fn mode(&self) -> &str {
-        self.mode_label.as_deref().unwrap_or("PAPER")
+    /// `DEMO` or another label; without one `LIVE` while a bot trades real money, else `PAPER`.
+    pub fn mode(&self, is_live: bool) -> &str {
+        let own = if is_live { "LIVE" } else { "PAPER" };
+        self.mode_label.as_deref().unwrap_or(own)
     }
 
     /// Are cookies sent over TLS only?
@@ -132,6 +133,11 @@ pub struct AppState {
 }
 
 impl AppState {
+    /// See [`ServerConfig::mode`].
+    pub(crate) fn mode(&self) -> &str {
+        self.config.mode(self.health.load().is_live)
+    }
+
     /// With health not yet reported, no metrics and no latch; set those fields after.
     pub fn new(core: Core, store: storage::Store, config: ServerConfig) -> Self {
         Self {

@@ -76,3 +76,20 @@ fn a_day_ends_with_its_last_known_point_and_flows_stand_apart() {
     assert_eq!((live.closes, live.flows), (vec![], vec![]));
     assert_eq!(Amount::ZERO.to_string(), "0", "as the query for flows says");
 }
+
+#[test]
+fn a_day_on_which_a_bot_became_live_ends_once_for_each_mode() {
+    let live = |seconds, equity, flow| EquityRecord {
+        mode: Mode::Live,
+        ..point(7, seconds, Some(equity), flow)
+    };
+    let (given, back) = (point(7, 10, Some("100"), "100"), point(7, 900, Some("0"), "-100"));
+    let (came, last) = (live(901, "50", "50"), live(1_200, "49", "0"));
+    let next = live(DAY + 5, "48", "0");
+    let all = [given.clone(), back.clone(), came.clone(), last.clone(), next.clone()];
+    let (_dir, store) = stored(&all);
+    let days = |mode| store.reader().equity_days(AccountId(1), mode, None).unwrap();
+    let (paper, real) = (days(Mode::Paper), days(Mode::Live));
+    assert_eq!((paper.closes, paper.flows), (vec![back.clone()], vec![given, back]));
+    assert_eq!((real.closes, real.flows), (vec![last, next], vec![came]));
+}

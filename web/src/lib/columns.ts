@@ -33,6 +33,7 @@ export const COLUMNS: Column[] = [
   { id: "exchange", title: "Exchange", width: "88px", kind: "text", isUsual: false, text: (b) => b.exchange, order: (b) => b.exchange },
   { id: "symbol", title: "Market", width: "100px", kind: "text", isUsual: false, text: (b) => b.symbol, order: (b) => b.symbol },
   { id: "timeframe", title: "Bars", width: "60px", kind: "text", isUsual: false, text: (b) => b.timeframe, order: (b) => b.timeframe },
+  { id: "mode", title: "Money", width: "76px", kind: "text", isUsual: false, text: (b) => (b.mode === "live" ? "real" : "paper"), order: (b) => b.mode },
   { id: "risk", title: "Risk mode", width: "92px", kind: "text", isUsual: false, text: (b) => b.risk_mode, order: (b) => b.risk_mode },
   { id: "capital", title: "Capital", width: "112px", kind: "money", isUsual: false, text: (b) => b.capital, order: (b) => figure(b.capital) },
   { id: "fees", title: "Fees", width: "104px", kind: "money", isUsual: false, text: (b) => b.fees_paid, order: (b) => figure(b.fees_paid) },
@@ -59,6 +60,6 @@ export function comparison(column: Column, isDown: boolean): (a: Bot, b: Bot) =>
 /** All words somewhere in the bot. */
 export function matches(bot: Bot, wanted: string): boolean {
   if (wanted === "") return true;
-  const text = `${bot.name} ${bot.exchange} ${bot.symbol} ${bot.strategy.kind} ${bot.risk_mode} ${bot.timeframe} ${bot.doing}`.toLowerCase();
+  const text = `${bot.name} ${bot.exchange} ${bot.symbol} ${bot.strategy.kind} ${bot.risk_mode} ${bot.timeframe} ${bot.mode} ${bot.doing}`.toLowerCase();
   return wanted.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }

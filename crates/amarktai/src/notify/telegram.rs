@@ -6,9 +6,9 @@ use super::Notices;
 use super::channel::{self, Channel};
 use crate::config::Secret;
 use crate::core_loop::now;
-use domain::{AccountId, Actor, Amount};
+use domain::{AccountId, Actor, Amount, Mode};
 use engine::Command;
-use engine::view::BotView;
+use engine::view::{BotView, PortfolioView};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -131,8 +131,21 @@ async fn status(notices: &Notices) -> String {
 }
 
 async fn profit(notices: &Notices) -> String {
-    let asked = notices.core.query(|engine| engine.portfolio(ACCOUNT)).await;
-    let Ok(Some(portfolio)) = asked else { return LATE.to_owned() };
+    let both = |engine: &engine::Engine| {
+        [Mode::Paper, Mode::Live].map(|mode| engine.portfolio(ACCOUNT, mode))
+    };
+    let Ok([Some(paper), Some(live)]) = notices.core.query(both).await else {
+        return LATE.to_owned();
+    };
+    let mut text = sums(&paper);
+    // Without a key there is nothing at an exchange to tell of.
+    if !live.currencies.is_empty() {
+        text = format!("Real money: {}\nPaper: {text}", sums(&live));
+    }
+    text
+}
+
+fn sums(portfolio: &PortfolioView) -> String {
     let shown = |amount: Option<Amount>| amount.map_or("unknown".to_owned(), |a| a.to_string());
     let mut lines =
         vec![format!("Equity {} {}", shown(portfolio.equity), portfolio.reporting_currency)];

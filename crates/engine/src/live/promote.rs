@@ -110,6 +110,7 @@ impl Shard {
         // It was looked up a moment ago.
         out.extend(transfer.ok().map(Output::Transfer));
         self.begin_anew(slot, Mode::Live, capital, actor, "made live", world, out);
+        self.equity_funded(slot, capital, world, out);
         Ok(Reply::Bot(self.bots[slot].record.id))
     }
 

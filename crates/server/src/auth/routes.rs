@@ -57,7 +57,7 @@ struct LoginBody {
     responses((status = 200, body = schema::SetupState)))]
 async fn needs_setup(State(state): State<AppState>) -> Result<Json<Value>, Problem> {
     let is_needed = !state.read(|reader| reader.has_users()).await?;
-    Ok(Json(json!({ "needed": is_needed, "mode": state.config.mode() })))
+    Ok(Json(json!({ "needed": is_needed, "mode": state.mode() })))
 }
 
 /// Creates the first owner, an admin, and signs in.
@@ -186,7 +186,7 @@ fn me_json(state: &AppState, who: &Principal) -> Value {
         "name": who.name,
         "role": who.role,
         "account_id": who.account_id,
-        "mode": state.config.mode(),
+        "mode": state.mode(),
     })
 }
 

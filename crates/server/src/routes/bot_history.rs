@@ -120,8 +120,8 @@ impl Stretch {
     }
 }
 
-/// Its equity now, at its peak, and every five minutes, oldest first. `null`: not known. `flow` is
-/// capital given minus returned since the point before; `drawdown_percent` is how far it is below
+/// Its equity now, at its peak, and every five minutes, oldest first, in the mode that it is in: its
+/// paper and its live record are never one curve. `null`: not known. `flow` is capital given minus returned since the point before; `drawdown_percent` is how far it is below
 /// its peak within the stretch, capital not counted.
 #[utoipa::path(get, path = "/api/bots/{id}/equity", tag = "bots",
     params(("id" = u32, Path), Stretch), responses((status = 200, body = schema::Equity)))]
@@ -136,11 +136,14 @@ async fn equity(
     let (account, bot_id) = (scope.account, bot.record.id);
     let points = state
         .read(move |reader| reader.equity(Some(account), bot_id, stretch.from, stretch.to, limit));
-    let points = points.await?;
+    let mode = bot.record.mode;
+    let mut points = points.await?;
+    points.retain(|point| point.mode == mode);
     let point = |(p, fall): (&EquityRecord, Option<f64>)| json!({ "at": p.at, "equity": p.equity, "flow": p.flow, "drawdown_percent": fall });
     let points: Vec<Value> = points.iter().zip(curve::falls(&points)).map(point).collect();
     Ok(Json(json!({
         "bot_id": bot_id,
+        "mode": mode,
         "currency": bot.record.config.symbol.quote,
         "points": points,
         "current": bot.equity,

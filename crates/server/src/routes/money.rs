@@ -107,15 +107,31 @@ async fn positions(
     Ok(Json(state.core.query(move |engine| engine.positions(scope.account)).await?))
 }
 
-/// Equity and profit per currency and in the reporting currency; what is not known is `null` and
-/// named.
-#[utoipa::path(get, path = "/api/portfolio", tag = "money",
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ModeQuery {
+    /// Paper (default) or live; never added up.
+    #[param(value_type = Option<schema::Mode>)]
+    mode: Option<Mode>,
+}
+
+impl ModeQuery {
+    fn mode(&self) -> Mode {
+        self.mode.unwrap_or(Mode::Paper)
+    }
+}
+
+/// Equity and profit of a mode per currency and in the reporting currency; what is not known is
+/// `null` and named. Live counts what our books know to be at the exchanges.
+#[utoipa::path(get, path = "/api/portfolio", tag = "money", params(ModeQuery),
     responses((status = 200, body = schema::Portfolio)))]
 async fn portfolio(
     State(state): State<AppState>,
     scope: Scope,
+    Query(query): Query<ModeQuery>,
 ) -> Result<Json<PortfolioView>, Problem> {
-    let portfolio = state.core.query(move |engine| engine.portfolio(scope.account)).await?;
+    let mode = query.mode();
+    let portfolio = state.core.query(move |engine| engine.portfolio(scope.account, mode)).await?;
     portfolio.map(Json).ok_or_else(|| Problem::not_found("account"))
 }
 
@@ -124,18 +140,19 @@ const CURVE_POINTS_MAX: usize = 50_000;
 /// The stretch of the curve, where there are not too many bots for it.
 const CURVE_SPAN: Span = Span::from_secs(7 * 86_400);
 
-/// What the bots of each currency are worth together, every five minutes of the last week, and how
+/// What a mode's bots of each currency are worth together, every five minutes of the last week, and how
 /// far that is below its peak. `null`: of one of them it is not known. `is_complete` is false where
 /// there are so many bots that the stretch is shorter. `effects` tells
 /// apart, in the reporting currency, what trading made and what the rate of the currency made;
 /// `null`: its rate is not known.
-#[utoipa::path(get, path = "/api/portfolio/equity", tag = "money",
+#[utoipa::path(get, path = "/api/portfolio/equity", tag = "money", params(ModeQuery),
     responses((status = 200, body = schema::PortfolioEquity)))]
 async fn portfolio_equity(
     State(state): State<AppState>,
     scope: Scope,
+    Query(query): Query<ModeQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let account = scope.account;
+    let (account, mode) = (scope.account, query.mode());
     let ids = move |engine: &engine::Engine| -> Vec<domain::BotId> {
         engine.bots(Some(account)).iter().map(|bot| bot.record.id).collect()
     };
@@ -148,12 +165,13 @@ async fn portfolio_equity(
         let mut records = Vec::new();
         for bot in bots {
             // Twice: points of flows come between those of the clock.
-            records.extend(reader.equity(Some(account), bot, Some(from), None, 2 * each)?);
+            let own = reader.equity(Some(account), bot, Some(from), None, 2 * each)?;
+            records.extend(own.into_iter().filter(|record| record.mode == mode));
         }
         Ok(records)
     });
     let curves = curve::curves(&records.await?);
-    let reporting = state.core.query(move |engine| engine.portfolio(account)).await?;
+    let reporting = state.core.query(move |engine| engine.portfolio(account, mode)).await?;
     let reporting = reporting.ok_or_else(|| Problem::not_found("account"))?.reporting_currency;
     let told = state.read(move |reader| {
         let mut told = Vec::new();
@@ -171,6 +189,7 @@ async fn portfolio_equity(
     });
     Ok(Json(json!({
         "account_id": account,
+        "mode": mode,
         "reporting_currency": reporting,
         "currencies": told.await?,
         "is_complete": stretch == CURVE_SPAN.0,

@@ -13,7 +13,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use domain::{BotId, DataGrade, Exchange, Span, Timeframe, Timestamp};
+use domain::{BotId, DataGrade, Exchange, Mode, Span, Timeframe, Timestamp};
 use engine::EquityRecord;
 use engine::view::{BarView, BotView, LiveGate};
 use serde_json::{Value, json};
@@ -32,14 +32,18 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(holding)).routes(routes!(share))
 }
 
+/// In the mode that it is in: real money and paper are never one record.
 async fn curve_of(
     state: &AppState,
     scope: &Scope,
-    bot: BotId,
+    bot: &BotView,
 ) -> Result<Vec<EquityRecord>, Problem> {
-    let account = scope.account;
-    let limit = EQUITY_POINTS_MAX;
-    state.read(move |reader| reader.equity(Some(account), bot, None, None, limit)).await
+    let (account, id, mode) = (scope.account, bot.record.id, bot.record.mode);
+    let read =
+        state.read(move |reader| reader.equity(Some(account), id, None, None, EQUITY_POINTS_MAX));
+    let mut records = read.await?;
+    records.retain(|record| record.mode == mode);
+    Ok(records)
 }
 
 /// Gain of the coin in percent since then, by the exchange's own bars.
@@ -72,7 +76,7 @@ fn line(bars: &[BarView], span: Span, since: Timestamp) -> Option<Vec<(Timestamp
     Some(std::iter::once((since, 0.0)).chain(closes).collect())
 }
 
-/// What holding the coin would have made since the bot's first point of equity, in percent, without
+/// What holding the coin would have made since the first point of equity of the bot's mode, in percent, without
 /// fees: for lines beside the bot's own.
 #[utoipa::path(get, path = "/api/bots/{id}/holding", tag = "bots", params(("id" = u32, Path)),
     responses((status = 200, body = schema::Holding)))]
@@ -82,7 +86,7 @@ async fn holding(
     Path(id): Path<u32>,
 ) -> Result<Json<Value>, Problem> {
     let bot = find(&state, &scope, BotId(id)).await?;
-    let records = curve_of(&state, &scope, bot.record.id).await?;
+    let records = curve_of(&state, &scope, &bot).await?;
     let since = records.first().map_or(bot.record.created_at, |record| record.at);
     let points = held(&state, &bot, since).await?;
     let point = |(at, percent): &(Timestamp, f64)| json!({ "at": at, "percent": percent });
@@ -101,8 +105,9 @@ async fn share(
 ) -> Result<Response, Problem> {
     let bot = find(&state, &scope, BotId(id)).await?;
     let (account, bot_id) = (scope.account, bot.record.id);
-    let records = curve_of(&state, &scope, bot_id).await?;
-    let filter = TradeFilter { bot_id: Some(bot_id), ..TradeFilter::default() };
+    let records = curve_of(&state, &scope, &bot).await?;
+    let is_paper = Some(bot.record.mode == Mode::Paper);
+    let filter = TradeFilter { bot_id: Some(bot_id), is_paper, ..TradeFilter::default() };
     let trades = state.read(move |reader| reader.trade_profits(Some(account), &filter)).await?;
     let gate = state.core.query(move |engine| engine.live_gate(account, bot_id)).await?;
     let gate = gate.ok_or_else(|| Problem::not_found("bot"))?;
@@ -163,8 +168,14 @@ fn shared(
         remarks.push("Only the last five weeks of a longer record.".to_owned());
     }
     remarks.extend(remark);
-    remarks.push("Fees are paid, fills are simulated against the real order flow.".to_owned());
-    let mode = state.config.mode().to_owned();
+    let is_live = bot.record.mode == Mode::Live;
+    let fills = if is_live {
+        "Fees and fills are the exchange's own."
+    } else {
+        "Fees are paid, fills are simulated against the real order flow."
+    };
+    remarks.push(fills.to_owned());
+    let mode = state.config.mode(is_live).to_owned();
     Shared { title, mode, made_at: now(), figures, bot: units, holding, remarks }
 }
 

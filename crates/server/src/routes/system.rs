@@ -32,7 +32,7 @@ async fn system(State(state): State<AppState>, _who: Principal) -> Result<Json<V
     let started_at = crate::access::now() - Span::from_millis(uptime.as_millis() as i64);
     Ok(Json(json!({
         "version": state.config.version,
-        "mode": state.config.mode(),
+        "mode": state.mode(),
         "uptime_s": uptime.as_secs(),
         "started_at": started_at,
         "fleet": fleet,

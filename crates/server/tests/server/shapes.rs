@@ -469,6 +469,7 @@ fn the_cores_views_fit_the_document() {
         "Portfolio",
         &PortfolioView {
             account_id: AccountId(1),
+            mode: Mode::Paper,
             reporting_currency: "ZAR".parse().unwrap(),
             equity: None,
             unknown: vec!["USDT/ZAR".into()],

@@ -55,7 +55,7 @@ impl ReadPool {
         let query = |select: &str, at| -> Result<Query, StoreError> {
             Ok(Query::new(select).and("+mode = ?", Some(word(mode)?)).between(at, from, None))
         };
-        let days = query(&closes_of(account, from), "e.at")?;
+        let days = query(&closes_of(account, mode, from), "e.at")?;
         let flows = query("SELECT * FROM equity", "at")?.and("account_id = ?", Some(account.0));
         let flows = flows.always("flow <> '0'");
         let by = "e.at DESC, e.bot_id";
@@ -68,15 +68,24 @@ impl ReadPool {
     }
 }
 
-/// From each bot's last known point to the last one before that point's day, and so on: one seek a
-/// day, where grouping would read all 288 points of it.
-fn closes_of(account: AccountId, from: Option<Timestamp>) -> String {
-    let last = "SELECT at FROM equity WHERE equity IS NOT NULL AND bot_id =";
+/// From each bot's last known point of a mode to the last one before that point's day, and so on:
+/// one seek a day, where grouping would read all 288 points of it.
+///
+/// A day on which a bot changed its mode ends once for each. Bots that never had the mode have no
+/// flow of it, and are not searched from end to end.
+fn closes_of(account: AccountId, mode: Mode, from: Option<Timestamp>) -> String {
+    let mode = match mode {
+        Mode::Paper => "paper",
+        Mode::Live => "live",
+    };
+    let last =
+        format!("SELECT at FROM equity WHERE equity IS NOT NULL AND mode = '{mode}' AND bot_id =");
     let (account, from) = (account.0, from.map(|at| at.to_string()).unwrap_or_default());
     format!(
         "WITH RECURSIVE days (bot, at) AS (
             SELECT id, ({last} bots.id ORDER BY at DESC LIMIT 1) FROM bots
-            WHERE account_id = {account}
+            WHERE account_id = {account} AND id IN (SELECT bot_id FROM equity
+                WHERE account_id = {account} AND flow <> '0' AND mode = '{mode}')
             UNION ALL
             SELECT bot, ({last} bot AND at < substr(days.at, 1, 10) ORDER BY at DESC LIMIT 1)
             FROM days WHERE days.at >= '{from}')

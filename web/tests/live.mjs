@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { join } from "node:path";
 import { NAME, PASSWORD } from "./first.mjs";
+import { differences } from "./picture.mjs";
 import { BINARY, Product, SHOTS, axe, page as open, until, PATIENCE_MS } from "./product.mjs";
 
 /** As style.css has it; white on it is 5.9 : 1. */
@@ -110,7 +111,7 @@ async function promote(product, page, id) {
 }
 
 /** The picture, to be looked at; colours and structure are judged where they are new. */
-async function kept(page, name, isJudged = false) {
+async function kept(page, name, { isCompared = false, isJudged = false } = {}) {
   // As high as its content: what sticks to the window's edges would lie across a longer picture.
   const { width, height } = page.viewportSize();
   const whole = await page.evaluate(() => document.documentElement.scrollHeight);
@@ -119,6 +120,7 @@ async function kept(page, name, isJudged = false) {
   await page.setViewportSize({ width, height });
   const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   assert.ok(over <= 0, `${name} runs over the edge by ${over} px`);
+  if (isCompared) assert.deepEqual(await differences(page, `live-${name}`), []);
   if (!isJudged) return;
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe);
   const faults = await page.evaluate(async () => (await window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] })).violations.map((v) => `${v.id}: ${v.nodes[0].html}`));
@@ -136,7 +138,7 @@ async function isMarked(mark) {
 async function stands(product, page, id) {
   const text = async (metric, mode) => {
     const cell = page.getByTestId("beside").locator(`tr[data-metric="${metric}"] td[data-mode="${mode}"]`);
-    return [(await cell.innerText()).trim(), await cell.locator("[title]").first().getAttribute("title", { timeout: 1_000 }).catch(() => null)];
+    return [(await cell.innerText()).trim(), await cell.evaluate((node) => node.querySelector("[title]")?.title)];
   };
   const currency = "USDT";
   await until("both sides of the API", async () => {
@@ -221,13 +223,13 @@ export const live = [
           await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
           await isMarked(page.getByTestId("mode"));
           await apart(product, page);
-          await kept(page, `overview-${width}`, true);
+          await kept(page, `overview-${width}`, { isCompared: true, isJudged: true });
           await listed(product, page, bots);
-          await kept(page, `bots-${width}`, width === 390);
+          await kept(page, `bots-${width}`, { isCompared: true, isJudged: width === 390 });
           await page.goto(`${product.url}/#/bots/${bots.live}`);
           await isMarked(page.locator(".head").getByTestId("live"));
           await stands(product, page, bots.live);
-          await kept(page, `bot-${width}`, width === 1440);
+          await kept(page, `bot-${width}`, { isCompared: true, isJudged: width === 1440 });
           await page.goto(`${product.url}/#/bots/${bots.live}?tab=trades`);
           await isMarked(page.locator("#panel").getByTestId("live").first());
           await kept(page, `trades-${width}`);

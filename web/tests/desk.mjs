@@ -265,8 +265,8 @@ export const desk = [
       const wallets = await product.api("/api/wallets");
       for (const w of wallets) {
         const { items } = await product.api(`/api/ledger?exchange=${w.exchange}&currency=${w.currency}&balance=true&limit=500`);
-        const last = items.find((p) => p.book === "available");
-        if (last) assert.equal(Number(last.balance), Number(w.available), `${w.exchange} ${w.currency}`);
+        const last = items.find((p) => p.book === "available" && p.mode === w.mode);
+        if (last) assert.equal(Number(last.balance), Number(w.available), `${w.exchange} ${w.currency} ${w.mode}`);
       }
       const first = await until("a balance", async () => {
         const text = await region.locator("tbody tr").first().locator("td").last().innerText();

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { join } from "node:path";
 import { NAME, PASSWORD } from "./first.mjs";
-import { differences } from "./picture.mjs";
+import { differences, isSeen } from "./picture.mjs";
 import { BINARY, Product, SHOTS, axe, page as open, until, PATIENCE_MS } from "./product.mjs";
 
 /** As style.css has it; white on it is 5.9 : 1. */
@@ -13,6 +13,9 @@ const LIVE = "rgb(194, 0, 107)";
 const KEY = { key: "sandbox-key", secret: "sandbox-secret" };
 /** Trades that close with real money before the page is judged: one alone has no spread. */
 const TRADES = 3;
+
+/** What pictures must tell: another colour of live, a card that moved, a line more between figures. */
+const CHANGES = ["strong.live, .mode.live { background: #b0203a !important }", "section.card { translate: 4px 0 }", ".tile { padding-top: 14px !important }"];
 
 /** Buys at every bar at which it is flat, and sells two seconds after. */
 const eager = (name, exchange) => ({
@@ -230,6 +233,8 @@ export const live = [
           await isMarked(page.locator(".head").getByTestId("live"));
           await stands(product, page, bots.live);
           await kept(page, `bot-${width}`, { isCompared: true, isJudged: width === 1440 });
+          for (const change of CHANGES) assert.ok(await isSeen(page, change), `a picture does not tell: ${change}`);
+          assert.ok(!(await isSeen(page, "main { --unused: 1px }")), "what changes nothing is no change");
           await page.goto(`${product.url}/#/bots/${bots.live}?tab=trades`);
           await isMarked(page.locator("#panel").getByTestId("live").first());
           await kept(page, `trades-${width}`);

@@ -41,7 +41,8 @@ impl fmt::Debug for LunoKey {
 pub struct Timings {
     /// How often freshness is judged and paced work is looked at.
     pub tick: Duration,
-    /// Without a frame for this long a socket is dead (Binance pings each 20 s, Luno each 14 s).
+    /// Without a frame for this long a socket is dead (Binance pings each 20 s, Luno each 14 s);
+    /// answers to our own pings do not count.
     pub silence: Duration,
     /// A connection that says nothing for this long is asked whether it still lives.
     pub probe_after: Duration,

@@ -4,8 +4,11 @@
 
 mod server;
 
+use axum::extract::ws::Message;
 use domain::{Exchange, Instrument, InstrumentId, Timeframe};
-use exchanges::live::{Cancellation, ClientIds, Credentials, LiveClient, LiveConfig, OrderKey};
+use exchanges::live::{
+    Cancellation, ClientIds, Credentials, LiveClient, LiveConfig, LiveEvent, OrderKey,
+};
 use exchanges::{Connector, ConnectorConfig, Delivery, ExchangeError, codec};
 use risk::{EmergencyLatch, WireGate};
 use serde_json::json;
@@ -81,12 +84,21 @@ fn public(
 }
 
 fn private(exchange: Exchange, address: SocketAddr) -> LiveClient {
+    private_with(exchange, address, |_| {})
+}
+
+fn private_with(
+    exchange: Exchange,
+    address: SocketAddr,
+    change: impl FnOnce(&mut LiveConfig),
+) -> LiveClient {
     let secret = |text: &str| text.to_owned().into();
     let key = Credentials::new(exchange, secret("key"), secret("secret"), Some(secret("pass")));
     let mut config = LiveConfig::new(exchange, key.unwrap(), ClientIds::new("t1").unwrap());
     config.rest_url = format!("http://{address}");
     config.stream_url = format!("ws://{address}");
     config.timings.read_timeout = SHORT;
+    change(&mut config);
     let gate = WireGate::new(EmergencyLatch::default(), EmergencyLatch::default());
     let client = LiveClient::new(config, gate).unwrap();
     client.list(InstrumentId(1), Arc::new(instrument()));
@@ -218,4 +230,26 @@ async fn absurd_time_to_wait_is_a_ban_and_ends_no_task() {
         retry_after <= ban);
     assert!(is_bound, "{cancelled:?}");
     assert_eq!(fake.times("/api/v3/order").len(), 0, "nothing is sent before");
+}
+
+#[tokio::test]
+async fn user_stream_that_only_answers_pings_is_down() {
+    let fake = Fake::start().await;
+    let client = private_with(Exchange::Binance, fake.address, |config| {
+        config.timings.silence = Duration::from_millis(500);
+        config.timings.ping_every = Duration::from_millis(50);
+    });
+    let (sink, mut events) = mpsc::channel(16);
+    let _stream = client.stream(sink);
+    let mut socket = fake.socket().await;
+    socket.send(Message::text(r#"{"id":"user","status":200,"result":{}}"#)).await.unwrap();
+    // Reading is enough: the library answers each ping.
+    let reads = tokio::spawn(async move { while let Some(Ok(_)) = socket.recv().await {} });
+    let mut next = async || {
+        let event = tokio::time::timeout(Duration::from_secs(20), events.recv()).await;
+        event.unwrap().unwrap()
+    };
+    assert!(matches!(next().await, LiveEvent::Resync { .. }));
+    assert_eq!(next().await, LiveEvent::Down { why: "silent".to_owned() });
+    reads.await.unwrap();
 }

@@ -28,7 +28,7 @@ pub struct LiveTimings {
     pub rate_limit_pause: Duration,
     /// Our pings: KuCoin wants one each 18 s, and they find a half-open socket elsewhere.
     pub ping_every: Duration,
-    /// Without a frame for this long a socket is dead.
+    /// Without a frame for this long a socket is dead; answers to our own pings do not count.
     pub silence: Duration,
     /// The stream must stand after this.
     pub subscribe_timeout: Duration,

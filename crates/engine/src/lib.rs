@@ -34,6 +34,7 @@ mod shard;
 mod snapshot;
 mod tighter;
 mod training;
+mod trial;
 mod trigger;
 pub mod view;
 mod watch;

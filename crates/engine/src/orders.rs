@@ -7,7 +7,7 @@ use domain::{
     Amount, CancelReason, ExitReason, InstrumentId, Mode, OrderId, OrderKind, OrderPurpose,
     OrderStatus, Price, Quantity, Rate, Round, Side, Sizing, TimeInForce,
 };
-use risk::{OrderIntent, Permission, Refused, Snapshot, Wish, permission};
+use risk::{ApprovedOrder, OrderIntent, Permission, Refused, Snapshot, Wish, permission};
 use simulator::{Leg, draw};
 use smallvec::SmallVec;
 use strategy::Action;
@@ -202,11 +202,24 @@ impl Shard {
         world: &World<'_>,
         out: &mut Vec<Output>,
     ) {
+        let Some(instrument) = self.bots[slot].fixed.instrument else { return };
+        match self.approve(slot, instrument, &wanted, world) {
+            Ok(approved) => self.submit(slot, wanted, approved, world, out),
+            Err(refused) => self.refuse(slot, wanted.side, *refused, world, out),
+        }
+    }
+
+    /// The pre-trade checks, whole: from what is wanted to an approved order, or to the refusal.
+    pub(crate) fn approve(
+        &mut self,
+        slot: usize,
+        instrument: InstrumentId,
+        wanted: &Wanted,
+        world: &World<'_>,
+    ) -> Result<ApprovedOrder, Box<Refused>> {
         let bot = &self.bots[slot];
-        let Some(instrument) = bot.fixed.instrument else { return };
-        let id = OrderId { bot: bot.record.id, seq: bot.orders + 1 };
         let intent = OrderIntent {
-            id,
+            id: OrderId { bot: bot.record.id, seq: bot.orders + 1 },
             account: self.record.id,
             bot: bot.record.id,
             instrument,
@@ -234,10 +247,7 @@ impl Shard {
             snapshot.account = account.as_ref();
             snapshot.live = self.live_standing(slot, &missing, world);
         }
-        match risk::check(intent, &snapshot) {
-            Ok(approved) => self.submit(slot, wanted, approved, world, out),
-            Err(refused) => self.refuse(slot, wanted.side, *refused, world, out),
-        }
+        risk::check(intent, &snapshot)
     }
 
     fn snapshot<'a>(
@@ -302,7 +312,7 @@ impl Shard {
         &mut self,
         slot: usize,
         wanted: Wanted,
-        approved: risk::ApprovedOrder,
+        approved: ApprovedOrder,
         world: &World<'_>,
         out: &mut Vec<Output>,
     ) {

@@ -9,7 +9,7 @@ use domain::{
 };
 use engine::{
     Command, CommandError, Engine, EngineConfig, Envelope, Input, InputKind, NewBot, Output, Reply,
-    WalletMove,
+    Switches, WalletMove,
 };
 use events::{Step, Steps};
 use ledger::statistics::{Curve, Days};
@@ -186,6 +186,7 @@ impl<'a> Drive<'a> {
         for market in &self.tape.markets {
             self.ids.push(self.engine.define(&market.instrument));
         }
+        self.leave_unpiloted();
         self.before_start();
         let quote = self.job.bots.first().map(|b| b.symbol.quote);
         let quote = quote.ok_or_else(|| RunError::Data("there is no bot to run".to_owned()))?;
@@ -211,6 +212,14 @@ impl<'a> Drive<'a> {
         self.warm_up();
         self.outputs.clear();
         Ok(())
+    }
+
+    /// Nobody is there to be proposed anything; bots that the autopilot manages it does manage.
+    fn leave_unpiloted(&mut self) {
+        if !self.job.bots.iter().any(|bot| bot.managed) {
+            let switches = Switches { autopilot: false, ..Switches::default() };
+            self.apply(self.started, InputKind::Switches(switches));
+        }
     }
 
     fn account(&mut self, quote: domain::Currency) -> Result<AccountId, RunError> {

@@ -105,6 +105,11 @@ pub fn parse_scaled(text: &str, places: u8) -> Result<i64, NumberError> {
     Ok(value as i64)
 }
 
+/// The nearest float. Mostly it fits 64 bits, where the conversion is one instruction.
+fn nearest(atoms: i128) -> f64 {
+    i64::try_from(atoms).map_or(atoms as f64, |atoms| atoms as f64)
+}
+
 /// An amount of money, or a price or quantity on its way to people: exact, twelve decimals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(i128);
@@ -197,12 +202,12 @@ impl Amount {
 
     /// The ratio of two amounts as a figure for statistics and limits in percent.
     pub fn ratio(self, other: Self) -> Option<f64> {
-        (other.0 != 0).then(|| self.0 as f64 / other.0 as f64)
+        (other.0 != 0).then(|| nearest(self.0) / nearest(other.0))
     }
 
     /// As a floating-point figure, for statistics only.
     pub fn to_f64(self) -> f64 {
-        self.0 as f64 / Self::ONE.0 as f64
+        nearest(self.0) / 1e12
     }
 
     /// The nearest amount to a finite figure of statistics; `None` where there is none.

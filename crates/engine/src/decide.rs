@@ -72,8 +72,9 @@ impl Shard {
         if !actions.is_empty() && may_trade {
             self.act(slot, &actions, world, out);
         }
-        // Its memory is stored even when nothing was ordered: a restart goes on from it.
-        if is_changed || !actions.is_empty() {
+        // Its memory is stored even when nothing was ordered: a restart goes on from it. Wishes that
+        // are fulfilled already change nothing.
+        if is_changed {
             self.touch(slot);
         }
     }

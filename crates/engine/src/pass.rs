@@ -156,38 +156,34 @@ impl Pass {
         })
     }
 
-    /// Forgets a bot's last visit.
-    fn leave(&mut self, slot: u32) {
-        let Some(visit) = self.visits.get_mut(slot as usize) else { return };
-        let Visit { group, part, again_at, quiet } = std::mem::take(visit);
-        if let Some(at) = again_at {
-            self.due.remove(&(at, slot));
+    /// Remembers a bot's visit instead of its last one; most of it is as it was.
+    fn remember(&mut self, slot: u32, visit: Visit) {
+        if self.visits.len() <= slot as usize {
+            self.visits.resize_with(slot as usize + 1, Visit::default);
         }
-        let Some(group) = group.map(|g| &mut self.groups[g as usize]) else { return };
-        group.sum.add(&part, -1);
-        if let Some((high, low)) = quiet {
-            group.above.remove(&(high, slot));
-            group.below.remove(&(low, slot));
+        let before = std::mem::replace(&mut self.visits[slot as usize], visit);
+        if before.again_at != visit.again_at {
+            before.again_at.map(|at| self.due.remove(&(at, slot)));
+            visit.again_at.map(|at| self.due.insert((at, slot)));
         }
-    }
-
-    /// Remembers a bot's visit.
-    fn enter(&mut self, slot: u32, visit: Visit) {
-        let group = visit.group.map(|g| &mut self.groups[g as usize]);
-        if let Some(group) = group {
+        let is_here = before.group == visit.group;
+        if is_here && before.part == visit.part && before.quiet == visit.quiet {
+            return;
+        }
+        if let Some(group) = before.group.map(|g| &mut self.groups[g as usize]) {
+            group.sum.add(&before.part, -1);
+            if let Some((high, low)) = before.quiet {
+                group.above.remove(&(high, slot));
+                group.below.remove(&(low, slot));
+            }
+        }
+        if let Some(group) = visit.group.map(|g| &mut self.groups[g as usize]) {
             group.sum.add(&visit.part, 1);
             if let Some((high, low)) = visit.quiet {
                 group.above.insert((high, slot));
                 group.below.insert((low, slot));
             }
         }
-        if let Some(at) = visit.again_at {
-            self.due.insert((at, slot));
-        }
-        if self.visits.len() <= slot as usize {
-            self.visits.resize_with(slot as usize + 1, Visit::default);
-        }
-        self.visits[slot as usize] = visit;
     }
 }
 
@@ -214,10 +210,14 @@ impl Group {
         let known = self.mark.zip(self.instrument);
         let price = known.map(|(bid, id)| world.markets.get(id).instrument.price_amount(bid));
         let worth = |n: usize| price.and_then(|p| position[n].product(p, Round::Down));
-        [0, 1].map(|n| match position[n].is_zero() {
+        let value = |n: usize| match position[n].is_zero() {
             true => Amount::ZERO,
             false => worth(n).unwrap_or(cost[n]),
-        })
+        };
+        let all = value(0);
+        // Mostly it is the day of all of them.
+        let is_same = position[0] == position[1] && cost[0] == cost[1];
+        [all, if is_same { all } else { value(1) }]
     }
 }
 
@@ -253,6 +253,7 @@ impl Shard {
                 break;
             }
             self.pass.due.pop_first();
+            self.pass.visits[slot as usize].again_at = None;
             due.push(slot);
         }
         for group in &mut self.pass.groups {
@@ -273,7 +274,6 @@ impl Shard {
     }
 
     fn visit(&mut self, slot: usize, world: &World<'_>, out: &mut Vec<Output>) {
-        self.pass.leave(slot as u32);
         let is_retired = self.bots[slot].record.lifecycle == Lifecycle::Retired;
         let mut again_at = None;
         if !is_retired {
@@ -285,7 +285,7 @@ impl Shard {
             self.changed.pop();
         }
         if is_retired {
-            return;
+            return self.pass.remember(slot as u32, Visit::default());
         }
         let today = world.now.day();
         let quiet = self.quiet_bids(slot, world);
@@ -303,7 +303,7 @@ impl Shard {
         }
         let part = Part::of(&self.bots[slot], today);
         let visit = Visit { group: Some(group as u32), part, again_at, quiet };
-        self.pass.enter(slot as u32, visit);
+        self.pass.remember(slot as u32, visit);
     }
 
     /// Says when it must be looked at again even though nothing happens.

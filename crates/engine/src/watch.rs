@@ -24,6 +24,16 @@ pub(crate) struct DaySum {
     pub(crate) loss: Amount,
 }
 
+impl DaySum {
+    /// Is the loss surely below this many percent of the opening? Told without a division; where it
+    /// says no, [`percent`] tells.
+    fn is_within(&self, percent: Amount) -> bool {
+        let lost = self.loss.or_zero().atoms().checked_mul(100 * Amount::ONE.atoms());
+        let limit = self.opening.atoms().checked_mul(percent.atoms());
+        lost.zip(limit).is_some_and(|(lost, limit)| lost < limit)
+    }
+}
+
 /// Such sums by currency; an account has few.
 pub(crate) type DaySums = SmallVec<[(Currency, DaySum); 2]>;
 
@@ -132,13 +142,19 @@ impl Tally {
     }
 }
 
+/// What a verdict rests on beside the sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Grounds {
+    today: Timestamp,
+    policy_version: u32,
+    has_bodyguard: bool,
+}
+
 /// What a verdict rests on, where everything is in one currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Judged {
     tally: Tally,
-    today: Timestamp,
-    policy_version: u32,
-    has_bodyguard: bool,
+    grounds: Grounds,
 }
 
 /// A breaker of no single bot, as it is told.
@@ -228,21 +244,32 @@ impl Shard {
         for (currency, sum) in &self.watch.gone {
             tally.add(*currency, sum.opening, sum.loss);
         }
-        if !self.is_new(&tally, world) {
+        let (policy_version, policy) = self.policy(world);
+        let (maximum, breaker, age_max_s) = (
+            policy.daily_loss_max_percent,
+            policy.breaker_account_day_percent,
+            policy.rate_age_max_s,
+        );
+        let has_bodyguard = world.switches.bodyguard;
+        let grounds = Grounds { today, policy_version, has_bodyguard };
+        // Over several currencies a verdict rests on rates, too.
+        let is_one = tally.sums.len() <= 1;
+        let judged = self.judged.as_ref().filter(|_| is_one);
+        if judged.is_some_and(|j| j.grounds == grounds && j.tally == tally) {
             return;
         }
-        self.sums.clone_from(&tally.sums);
-        let policy = self.policy(world).1;
+        self.sums = DaySums::from_slice(&tally.sums);
         let reporting = self.record.reporting_currency;
-        let age_max_s = policy.rate_age_max_s;
         // Without a share to judge there may still be an old warning to take back.
         let exposure = match tally.has_shares() || self.warned.iter().any(Warned::is_share) {
             true => exposure(&tally.open, reporting, age_max_s, world),
             false => None,
         };
-        let maximum = policy.daily_loss_max_percent;
-        if let Ok(sum) = total(&self.sums, reporting, age_max_s, world) {
-            let (loss, breaker) = (percent(sum), policy.breaker_account_day_percent);
+        let day = total(&self.sums, reporting, age_max_s, world).ok();
+        // Mostly there is nothing to say: no division then.
+        let is_silent = |sum: &DaySum| self.warned.is_empty() && sum.is_within(maximum.min(breaker));
+        if let Some(sum) = day.filter(|sum| !is_silent(sum)) {
+            let loss = percent(sum);
             let alert = Alert::DailyLoss { loss_percent: loss };
             self.warn(Warned::DailyLoss, Some(loss), maximum, alert, world, out);
             self.judge_day(loss, breaker, world, out);
@@ -250,22 +277,7 @@ impl Shard {
         if let Some(exposure) = exposure {
             self.warn_of_shares(&exposure, world, out);
         }
-    }
-
-    /// Did anything change that a verdict rests on? Over several currencies it rests on rates, too.
-    fn is_new(&mut self, tally: &Tally, world: &World<'_>) -> bool {
-        let of = Judged {
-            tally: tally.clone(),
-            today: world.now.day(),
-            policy_version: self.policy(world).0,
-            has_bodyguard: world.switches.bodyguard,
-        };
-        let is_one = tally.sums.len() <= 1;
-        if is_one && self.judged.as_ref() == Some(&of) {
-            return false;
-        }
-        self.judged = Some(of).filter(|_| is_one);
-        true
+        self.judged = is_one.then_some(Judged { tally, grounds });
     }
 
     fn judge_day(
@@ -411,7 +423,7 @@ impl crate::Engine {
         self.fleet_watch.rate_unknown = summed.err();
         let maximum = self.policy.1.breaker_fleet_day_percent;
         let Ok(sum) = summed else { return };
-        if !self.switches.bodyguard {
+        if !self.switches.bodyguard || sum.is_within(maximum) {
             return;
         }
         if let Some(tripped) = self.fleet_watch.day.judge(percent(sum), maximum) {
@@ -427,13 +439,16 @@ impl crate::Engine {
 
     /// The day over all accounts, in the first one's reporting currency where there are several.
     fn fleet_day(&self) -> Result<DaySum, Currency> {
+        let Some(first) = self.shards.first() else { return Ok(DaySum::default()) };
+        let (into, age_max_s) = (first.record.reporting_currency, self.policy.1.rate_age_max_s);
+        if self.shards.len() == 1 {
+            return total(&first.sums, into, age_max_s, &self.world());
+        }
         let mut sums = DaySums::new();
         for (currency, sum) in self.shards.iter().flat_map(|s| &s.sums) {
             add(&mut sums, *currency, sum.opening, sum.loss);
         }
-        let Some(first) = self.shards.first() else { return Ok(DaySum::default()) };
-        let into = first.record.reporting_currency;
-        total(&sums, into, self.policy.1.rate_age_max_s, &self.world())
+        total(&sums, into, age_max_s, &self.world())
     }
 
     /// The breakers that concern an account, its own first.

@@ -23,8 +23,13 @@ const MERITS: [&str; 8] = [
 ];
 
 impl Engine {
-    /// The plan of an account, the money and the ranking that it rests on.
-    pub(super) fn planned(
+    /// What is to be done for an account.
+    pub(super) fn planned(&self, account: usize, now: Timestamp) -> Vec<Planned> {
+        plan(&self.facts(account, now), self.policy_of(account).1).0
+    }
+
+    /// The same with the money and the ranking that it rests on.
+    pub(super) fn explained(
         &self,
         account: usize,
         now: Timestamp,

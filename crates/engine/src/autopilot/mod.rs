@@ -74,7 +74,7 @@ impl Engine {
         let cooldown = Span::from_secs(i64::from(cooldown_s));
         let told = &mut self.shards[account].autopilot.told;
         told.retain(|_, at| *at + cooldown > now);
-        for planned in self.planned(account, now).0 {
+        for planned in self.planned(account, now) {
             let is_told = self.shards[account].autopilot.told.contains_key(&planned.key());
             if is_told {
                 continue;
@@ -148,7 +148,7 @@ impl Engine {
     /// What the autopilot would do now; it does nothing. `None`: there is no such account.
     pub fn autopilot_plan(&self, account: AccountId) -> Option<AutopilotPlan> {
         let at = self.account_index(account)?;
-        let (planned, pools, bots) = self.planned(at, self.now);
+        let (planned, pools, bots) = self.explained(at, self.now);
         Some(AutopilotPlan {
             at: self.now,
             enabled: self.switches.autopilot,

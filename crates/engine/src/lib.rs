@@ -5,6 +5,7 @@
 //! the binary may depend on it; it knows none of them. Main types: [`Engine`], [`Input`],
 //! [`Output`], [`Command`], the read models in [`view`].
 
+mod approve;
 mod attach;
 mod autopilot;
 mod bot;
@@ -34,7 +35,6 @@ mod shard;
 mod snapshot;
 mod tighter;
 mod training;
-mod trial;
 mod trigger;
 pub mod view;
 mod watch;

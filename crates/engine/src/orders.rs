@@ -7,13 +7,10 @@ use domain::{
     Amount, CancelReason, ExitReason, InstrumentId, Mode, OrderId, OrderKind, OrderPurpose,
     OrderStatus, Price, Quantity, Rate, Round, Side, Sizing, TimeInForce,
 };
-use risk::{ApprovedOrder, OrderIntent, Permission, Refused, Snapshot, Wish, permission};
+use risk::{ApprovedOrder, Permission, Refused, Snapshot, Wish, permission};
 use simulator::{Leg, draw};
 use smallvec::SmallVec;
 use strategy::Action;
-
-/// A second.
-const SECOND: domain::Span = domain::Span::from_secs(1);
 
 /// A wish with its size worked out.
 #[derive(Clone, Copy, Debug)]
@@ -209,48 +206,7 @@ impl Shard {
         }
     }
 
-    /// The pre-trade checks, whole: from what is wanted to an approved order, or to the refusal.
-    pub(crate) fn approve(
-        &mut self,
-        slot: usize,
-        instrument: InstrumentId,
-        wanted: &Wanted,
-        world: &World<'_>,
-    ) -> Result<ApprovedOrder, Box<Refused>> {
-        let bot = &self.bots[slot];
-        let intent = OrderIntent {
-            id: OrderId { bot: bot.record.id, seq: bot.orders + 1 },
-            account: self.record.id,
-            bot: bot.record.id,
-            instrument,
-            mode: bot.record.mode,
-            side: wanted.side,
-            kind: wanted.kind,
-            time_in_force: wanted.time_in_force,
-            quantity: wanted.quantity,
-            purpose: wanted.purpose,
-            at: world.now,
-        };
-        // What is older than a second counts for nothing any more.
-        let sent = &mut self.sent[world.markets.get(instrument).instrument.exchange as usize];
-        while sent.front().is_some_and(|at| world.now - *at >= SECOND) {
-            sent.pop_front();
-        }
-        self.note_entry(slot, &intent, world);
-        let mut snapshot = self.snapshot(slot, instrument, wanted.side, world);
-        let is_live = intent.mode == Mode::Live;
-        let account = if is_live { self.live_risk(slot, world) } else { None };
-        let missing = if is_live { self.live_missing(slot, world) } else { None };
-        if is_live {
-            (snapshot.open_orders, snapshot.own_opposite) =
-                self.live_orders_on(instrument, wanted.side.opposite());
-            snapshot.account = account.as_ref();
-            snapshot.live = self.live_standing(slot, &missing, world);
-        }
-        risk::check(intent, &snapshot)
-    }
-
-    fn snapshot<'a>(
+    pub(crate) fn snapshot<'a>(
         &'a self,
         slot: usize,
         id: InstrumentId,

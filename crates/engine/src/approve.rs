@@ -42,6 +42,9 @@ impl Shard {
             sent.pop_front();
         }
         self.note_entry(slot, &intent, world);
+        if intent.mode == Mode::Live {
+            self.keep_chance();
+        }
         let mut snapshot = self.snapshot(slot, instrument, wanted.side, world);
         let is_live = intent.mode == Mode::Live;
         let account = if is_live { self.live_risk(slot, world) } else { None };

@@ -7,6 +7,7 @@ use crate::output::Output;
 use crate::shard::{Shard, World};
 use crate::view::LiveGate;
 use domain::{AccountId, Actor, BotId, CancelReason, Lifecycle};
+use ledger::statistics::sharpe::best_of_chance;
 use risk::{GateVerdict, Standing, judge, judge_briefly};
 
 impl Engine {
@@ -48,6 +49,21 @@ impl Shard {
         self.bots.len() as u64
     }
 
+    /// What chance alone would show among so many tries: worked out once for each number of them.
+    fn chance(&self) -> (u64, f64) {
+        let variants = self.variants();
+        if self.chance.0 == variants {
+            self.chance
+        } else {
+            (variants, best_of_chance(variants, 1.0))
+        }
+    }
+
+    /// Keeps it for the next who asks.
+    pub(crate) fn keep_chance(&mut self) {
+        self.chance = self.chance();
+    }
+
     fn standing(&self, slot: usize, world: &World<'_>, confirmed: bool) -> Standing {
         let (bot, switches) = (&self.bots[slot], world.switches);
         let market = bot.fixed.instrument.map(|id| world.markets.get(id));
@@ -73,7 +89,7 @@ impl Shard {
             wallet,
             key_required: switches.key_required,
             key: self.desks[exchange as usize].key,
-            evidence: bot.training.evidence(world.now, self.variants()),
+            evidence: bot.training.evidence(world.now, self.chance()),
             emergency_stop: self.stop_choice(world).is_some(),
             holds: bot.record.holds,
             confirmed: confirmed || bot.live.is_some(),
@@ -120,6 +136,7 @@ impl Shard {
         if slots.is_empty() {
             return;
         }
+        self.keep_chance();
         for slot in &slots {
             let verdict = self.verdict(*slot, world);
             let is_open = verdict.is_open();

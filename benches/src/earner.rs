@@ -70,7 +70,7 @@ fn look(rig: &mut Rig, id: InstrumentId, second: i64) {
     };
     rig.event(id, at, MarketEvent::Book(book));
     let print = Print {
-        id: second.unsigned_abs(),
+        id: (second / STEP).unsigned_abs(),
         price: Price(mid),
         quantity: Quantity(1_000),
         taker_side: Side::Buy,

@@ -1,16 +1,19 @@
 //! Benchmarks: `cargo run --release -p bench -- WHAT` with WHAT one of
-//! `all|trades|orders|fleet|wait|backtest|store|latency`;
+//! `all|trades|orders|checks|fleet|wait|backtest|store|latency|roundtrip`;
 //! `-- footprint`, `-- first-trade`, `-- emergency` and `-- restart` start the built program (see
 //! [`footprint`]); `-- truth` measures no speed, but what the simulated exchange fills (see [`truth`]).
 //!
 //! Of the core everything goes through [`engine::Engine::apply`]; what comes out is serialised
 //! into one reused buffer and hashed, and the hash of a second run must be the same.
-//! `store` measures rows written, `latency` the way from an exchange's socket to the decision.
+//! `checks` times what precedes an order alone; `store` measures rows written, `latency` the way from
+//! an exchange's socket to the decision, `roundtrip` that of an order to the sandbox and back.
 
 #[cfg(feature = "bars")]
 mod bars;
+mod checks;
 #[cfg(feature = "shell")]
 mod child;
+mod earner;
 #[cfg(feature = "shell")]
 mod emergency;
 #[cfg(feature = "shell")]
@@ -29,8 +32,12 @@ mod replay;
 mod restart;
 mod rig;
 #[cfg(feature = "shell")]
+mod roundtrip;
+#[cfg(feature = "shell")]
 mod store;
 mod tape;
+#[cfg(feature = "shell")]
+mod trader;
 mod trades;
 #[cfg(feature = "shell")]
 mod truth;
@@ -61,6 +68,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     if is_asked("orders") {
         orders::run(prints);
+    }
+    if is_asked("checks") {
+        checks::run(prints);
     }
     if is_asked("fleet") {
         fleet::run(prints);
@@ -93,6 +103,9 @@ fn shell(
     }
     if is_asked("latency") {
         latency::run(prints / 50)?;
+    }
+    if is_asked("roundtrip") {
+        roundtrip::run(scale.filter(|_| which != "all").unwrap_or(roundtrip::ROUNDS))?;
     }
     // They need the program, built as a release too: not part of `all`.
     if which == "footprint" {

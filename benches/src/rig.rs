@@ -1,9 +1,9 @@
 //! An engine with an account, and a sink for what it says.
 
 use domain::{
-    AccountId, Actor, Amount, DataGrade, Exchange, FeeSchedule, FeedState, Instrument,
-    InstrumentId, InstrumentStatus, MarketEvent, Policy, Price, Print, Quantity, Rate, RiskMode,
-    Sizing, StrategyConfig, StrategyKind, Timeframe, Timestamp,
+    AccountId, Actor, Amount, BotId, DataGrade, Exchange, FeeSchedule, FeedState, Instrument,
+    InstrumentId, InstrumentStatus, MarketEvent, OrderKind, Policy, Price, Print, Quantity, Rate,
+    Refusal, RiskMode, Sizing, StrategyConfig, StrategyKind, Timeframe, Timestamp,
 };
 use engine::{
     Command, Engine, EngineConfig, Envelope, Input, InputKind, NewBot, Output, Reply, WalletMove,
@@ -79,7 +79,7 @@ pub(crate) struct Rig {
     chunk: usize,
     since: usize,
     now: Timestamp,
-    account: AccountId,
+    pub(crate) account: AccountId,
     command: u64,
     input: Input,
 }
@@ -175,7 +175,8 @@ impl Rig {
         rig
     }
 
-    fn apply(&mut self, kind: InputKind) {
+    /// One input, now.
+    pub(crate) fn apply(&mut self, kind: InputKind) {
         let input = Input { at: self.now, kind };
         self.engine.apply(&input, &mut self.out);
         self.flush();
@@ -193,7 +194,8 @@ impl Rig {
         self.out.shrink_to(1_024);
     }
 
-    fn order(&mut self, account: Option<AccountId>, command: Command) -> Option<Reply> {
+    /// A command, which must succeed.
+    pub(crate) fn order(&mut self, account: Option<AccountId>, command: Command) -> Option<Reply> {
         self.command += 1;
         let actor = Actor::Person("bench".to_owned());
         let envelope = Envelope { id: self.command, actor, account, command };
@@ -229,7 +231,7 @@ impl Rig {
         kind: StrategyKind,
         params: &str,
         timeframe: Timeframe,
-    ) {
+    ) -> BotId {
         let bot = NewBot {
             name: format!("bot {}", self.command),
             exchange: "binance".to_owned(),
@@ -245,7 +247,8 @@ impl Rig {
             exits: None,
             managed: false,
         };
-        self.order(Some(self.account), Command::CreateBot { bot, start: true });
+        let made = self.order(Some(self.account), Command::CreateBot { bot, start: true });
+        let Some(Reply::Bot(id)) = made else { panic!("a bot is answered with its id: {made:?}") };
         for want in self.engine.wants() {
             let Some(instrument) = self.engine.instrument_id(want.exchange, want.symbol) else {
                 continue;
@@ -254,6 +257,17 @@ impl Rig {
                 self.apply(InputKind::History { instrument, timeframe, bars: vec![] });
             }
         }
+        id
+    }
+
+    /// What the pre-trade checks say of an entry, which nobody sends.
+    pub(crate) fn try_entry(
+        &mut self,
+        bot: BotId,
+        kind: OrderKind,
+        quantity: Quantity,
+    ) -> Option<Result<(), Refusal>> {
+        self.engine.try_entry(self.account, bot, kind, quantity)
     }
 
     /// One print, with outputs taken in chunks.

@@ -25,7 +25,7 @@ fn resident() -> usize {
 
 fn measure(prints: usize, bots: usize) -> f64 {
     let mut rig = Rig::new(1_000);
-    let mut markets: Vec<(InstrumentId, Tape, u64)> = Vec::new();
+    let mut markets: Vec<Played> = Vec::new();
     for symbol in 0..SYMBOLS {
         let id = rig.market(&format!("C{symbol}/USDT"), DataGrade::L2Trades);
         let tape = Tape::new(symbol as u64 + 1, Span::from_millis(30));
@@ -84,7 +84,7 @@ fn level(price: i64, quantity: i64) -> Level {
 }
 
 /// A deep book, so that resting orders stand inside what is known.
-fn open(rig: &mut Rig, id: InstrumentId, tape: &Tape) {
+pub(crate) fn open(rig: &mut Rig, id: InstrumentId, tape: &Tape) {
     let (bid, ask) = tape.touch();
     let side = |from: i64, sign: i64| -> Vec<Level> {
         (0..500).map(|n| level(from + sign * n * 2_000, 100_000_000_000)).collect()
@@ -100,8 +100,11 @@ fn open(rig: &mut Rig, id: InstrumentId, tape: &Tape) {
     rig.event(id, crate::tape::START, MarketEvent::Book(update));
 }
 
+/// A market with its tape and the newest update of its book.
+pub(crate) type Played = (InstrumentId, Tape, u64);
+
 /// A print and the touch after it.
-fn trade(rig: &mut Rig, (id, tape, update): &mut (InstrumentId, Tape, u64), at: Option<Timestamp>) {
+pub(crate) fn trade(rig: &mut Rig, (id, tape, update): &mut Played, at: Option<Timestamp>) {
     let mut print = tape.next();
     if let Some(at) = at {
         tape.set_time(at);

@@ -262,6 +262,7 @@ mod tests {
              --fee-maker 0.001 --fee-taker 0.001 --data a.csv b.csv.gz --from 2024-01-01 \
              --to 2024-02-01T12:00:00Z --report r.html --json",
             "backtest --config plan.toml --accept-gaps",
+            "backtest --strategy grid --fee-maker -0.0001",
             "sweep --strategy ema_cross --exchange luno --symbol BTC/ZAR --data a.csv \
              --vary fast=5..20:5 --vary slow=21,34,55 --sampler tpe --runs 50 --windows 4",
             "fidelity a.raw.gz b.raw.gz --json",
@@ -310,6 +311,10 @@ mod tests {
             "backtest --strategy tea",
             "backtest --fee-taker 5",
             "backtest --from yesterday",
+            "backtest --variants 0",
+            "backtest --half-spread-bp 1001",
+            "backtest --report r.json",
+            "backtest --report no/such/folder/r.html",
             "sweep --strategy ema_cross",
             "fidelity",
             "why",

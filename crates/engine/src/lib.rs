@@ -5,6 +5,7 @@
 //! the binary may depend on it; it knows none of them. Main types: [`Engine`], [`Input`],
 //! [`Output`], [`Command`], the read models in [`view`].
 
+mod approve;
 mod attach;
 mod autopilot;
 mod bot;

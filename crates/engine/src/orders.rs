@@ -7,13 +7,10 @@ use domain::{
     Amount, CancelReason, ExitReason, InstrumentId, Mode, OrderId, OrderKind, OrderPurpose,
     OrderStatus, Price, Quantity, Rate, Round, Side, Sizing, TimeInForce,
 };
-use risk::{OrderIntent, Permission, Refused, Snapshot, Wish, permission};
+use risk::{ApprovedOrder, Permission, Refused, Snapshot, Wish, permission};
 use simulator::{Leg, draw};
 use smallvec::SmallVec;
 use strategy::Action;
-
-/// A second.
-const SECOND: domain::Span = domain::Span::from_secs(1);
 
 /// A wish with its size worked out.
 #[derive(Clone, Copy, Debug)]
@@ -202,45 +199,14 @@ impl Shard {
         world: &World<'_>,
         out: &mut Vec<Output>,
     ) {
-        let bot = &self.bots[slot];
-        let Some(instrument) = bot.fixed.instrument else { return };
-        let id = OrderId { bot: bot.record.id, seq: bot.orders + 1 };
-        let intent = OrderIntent {
-            id,
-            account: self.record.id,
-            bot: bot.record.id,
-            instrument,
-            mode: bot.record.mode,
-            side: wanted.side,
-            kind: wanted.kind,
-            time_in_force: wanted.time_in_force,
-            quantity: wanted.quantity,
-            purpose: wanted.purpose,
-            at: world.now,
-        };
-        // What is older than a second counts for nothing any more.
-        let sent = &mut self.sent[world.markets.get(instrument).instrument.exchange as usize];
-        while sent.front().is_some_and(|at| world.now - *at >= SECOND) {
-            sent.pop_front();
-        }
-        self.note_entry(slot, &intent, world);
-        let mut snapshot = self.snapshot(slot, instrument, wanted.side, world);
-        let is_live = intent.mode == Mode::Live;
-        let account = if is_live { self.live_risk(slot, world) } else { None };
-        let missing = if is_live { self.live_missing(slot, world) } else { None };
-        if is_live {
-            (snapshot.open_orders, snapshot.own_opposite) =
-                self.live_orders_on(instrument, wanted.side.opposite());
-            snapshot.account = account.as_ref();
-            snapshot.live = self.live_standing(slot, &missing, world);
-        }
-        match risk::check(intent, &snapshot) {
+        let Some(instrument) = self.bots[slot].fixed.instrument else { return };
+        match self.approve(slot, instrument, &wanted, world) {
             Ok(approved) => self.submit(slot, wanted, approved, world, out),
             Err(refused) => self.refuse(slot, wanted.side, *refused, world, out),
         }
     }
 
-    fn snapshot<'a>(
+    pub(crate) fn snapshot<'a>(
         &'a self,
         slot: usize,
         id: InstrumentId,
@@ -302,7 +268,7 @@ impl Shard {
         &mut self,
         slot: usize,
         wanted: Wanted,
-        approved: risk::ApprovedOrder,
+        approved: ApprovedOrder,
         world: &World<'_>,
         out: &mut Vec<Output>,
     ) {

@@ -206,6 +206,8 @@ pub(crate) struct Shard {
     pub(crate) desks: [Desk; 3],
     /// What is to be done there.
     pub(crate) leaving_live: Vec<LiveAction>,
+    /// What chance alone would show among so many tries, as it was worked out last.
+    pub(crate) chance: (u64, f64),
 }
 
 impl Shard {
@@ -241,6 +243,7 @@ impl Shard {
             leaving: None,
             desks: Default::default(),
             leaving_live: Vec::new(),
+            chance: (0, 0.0),
         }
     }
 

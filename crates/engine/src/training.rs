@@ -240,10 +240,11 @@ impl Training {
         Some((days - moments.n).max(0.0))
     }
 
-    /// What it is worth at the live gate, picked among so many variants.
-    pub(crate) fn evidence(&self, now: Timestamp, variants: u64) -> Evidence {
+    /// What it is worth at the live gate, picked among so many variants, of which chance alone would
+    /// show that.
+    pub(crate) fn evidence(&self, now: Timestamp, (variants, chance): (u64, f64)) -> Evidence {
         let moments = Moments::of_sums(self.days.count, self.days.sums);
-        let sure = moments.map(|m| Confidence::of_moments(&m, variants, None)).unwrap_or_default();
+        let sure = moments.map(|m| Confidence::by_chance(&m, variants, chance)).unwrap_or_default();
         Evidence {
             covered: self.coverage.covered(now),
             trades: self.trades,

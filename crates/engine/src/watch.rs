@@ -267,7 +267,8 @@ impl Shard {
         };
         let day = total(&self.sums, reporting, age_max_s, world).ok();
         // Mostly there is nothing to say: no division then.
-        let is_silent = |sum: &DaySum| self.warned.is_empty() && sum.is_within(maximum.min(breaker));
+        let is_silent =
+            |sum: &DaySum| self.warned.is_empty() && sum.is_within(maximum.min(breaker));
         if let Some(sum) = day.filter(|sum| !is_silent(sum)) {
             let loss = percent(sum);
             let alert = Alert::DailyLoss { loss_percent: loss };

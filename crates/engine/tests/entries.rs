@@ -188,3 +188,24 @@ fn a_feed_that_resyncs_gives_no_entry_and_says_so() {
     assert!(run.rig.view(run.bot).doing.contains("resyncing: gap of 3 updates"));
     assert!(run.round(MID), "and goes on when it is fresh again");
 }
+
+#[test]
+fn trial_says_what_an_entry_would_meet_and_leaves_the_bot_as_it_was() {
+    let policy = Policy { order_size_max_percent: Amount::from_int(10), ..wide() };
+    let mut runner = runner(policy);
+    runner.feed.around(&mut runner.rig, MID);
+    let before = (runner.rig.view(runner.bot), runner.rig.out.len());
+    let mut trial = |quantity: i64| {
+        let (account, bot) = (runner.account, runner.bot);
+        runner.rig.engine.try_entry(account, bot, OrderKind::Market, Quantity(quantity))
+    };
+    assert_eq!(trial(100_000), Some(Ok(())));
+    // A tenth of 10,000 buys a tenth of a coin.
+    let refused = trial(11_000_000).unwrap().unwrap_err();
+    assert_eq!(refused.code(), RefusalCode::OrderTooLarge);
+    assert_eq!((runner.rig.view(runner.bot), runner.rig.out.len()), before);
+    runner.rig.switches(|s| s.trading = false);
+    let (account, bot) = (runner.account, runner.bot);
+    let trial = runner.rig.engine.try_entry(account, bot, OrderKind::Market, Quantity(100_000));
+    assert_eq!(trial, None, "it may not enter at all");
+}

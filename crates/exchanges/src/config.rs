@@ -41,7 +41,8 @@ impl fmt::Debug for LunoKey {
 pub struct Timings {
     /// How often freshness is judged and paced work is looked at.
     pub tick: Duration,
-    /// Without a frame for this long a socket is dead (Binance pings each 20 s, Luno each 14 s).
+    /// Without a frame for this long a socket is dead (Binance pings each 20 s, Luno each 14 s);
+    /// answers to our own pings do not count.
     pub silence: Duration,
     /// A connection that says nothing for this long is asked whether it still lives.
     pub probe_after: Duration,
@@ -75,9 +76,12 @@ pub struct Timings {
     pub instruments_every: Duration,
     /// Status and filters of what is wanted: a halt must stop entries now.
     pub status_every: Duration,
+    /// A look at them that has no answer after this long is told of while it is waited for: with the
+    /// pause before it, a fault shows within five seconds.
+    pub look_late: Duration,
     /// Round trip and clock measurement.
     pub clock_every: Duration,
-    /// Pause after a 429 that does not say how long.
+    /// Pause after a 429 that does not say how long; KuCoin's then means a busy server: half a second.
     pub rate_limit_pause: Duration,
     /// Event times this much further behind receipt than at best: the feed drips.
     pub drip_limit: Duration,
@@ -106,6 +110,7 @@ impl Default for Timings {
             control_interval: Duration::from_millis(250),
             instruments_every: Duration::from_secs(3_600),
             status_every: Duration::from_secs(3),
+            look_late: Duration::from_millis(1_500),
             clock_every: Duration::from_secs(60),
             rate_limit_pause: Duration::from_secs(30),
             drip_limit: Duration::from_millis(2_500),

@@ -35,7 +35,7 @@ pub(crate) async fn watch(shared: &Shared) {
         if wanted.is_empty() || shared.stats.fatal_reason().is_some() {
             continue;
         }
-        match fetch(shared, &wanted).await {
+        match look(shared, &wanted).await {
             Ok(list) => {
                 shared.stats.asked(None);
                 if has_news(&wanted, list, &mut told) {
@@ -63,6 +63,24 @@ fn due(shared: &Shared, turn: &mut usize) -> Vec<Arc<Instrument>> {
     let some = (0..count).map(|i| Arc::clone(&all[(*turn + i) % all.len()])).collect();
     *turn = (*turn + count).checked_rem(all.len()).unwrap_or_default();
     some
+}
+
+/// Asks, and says so where the answer is late: retries and ordered waits may take minutes.
+async fn look(
+    shared: &Shared,
+    wanted: &[Arc<Instrument>],
+) -> Result<InstrumentList, ExchangeError> {
+    let late = shared.config.timings.look_late;
+    let mut answer = std::pin::pin!(fetch(shared, wanted));
+    if let Ok(in_time) = tokio::time::timeout(late, answer.as_mut()).await {
+        return in_time;
+    }
+    let why = match shared.rest.blocked() {
+        Some(wait) => ExchangeError::RateLimited(wait).to_string(),
+        None => format!("none within {} ms", late.as_millis()),
+    };
+    shared.stats.asked(Some(why));
+    answer.await
 }
 
 async fn fetch(

@@ -87,8 +87,8 @@ impl Budget {
         now: Timestamp,
         mono: Instant,
     ) -> Result<(), Duration> {
-        if let Some(until) = self.blocked_until.filter(|until| *until > mono) {
-            return Err(until - mono);
+        if let Some(left) = self.blocked(mono) {
+            return Err(left);
         }
         self.blocked_until = None;
         self.roll(now);
@@ -108,6 +108,11 @@ impl Budget {
     /// What the exchange counted itself; others behind our address count too.
     pub(crate) fn counted(&mut self, used: u32) {
         self.used = self.used.max(used);
+    }
+
+    /// What is left of the exchange's order to wait.
+    pub(crate) fn blocked(&self, mono: Instant) -> Option<Duration> {
+        self.blocked_until.filter(|until| *until > mono).map(|until| until - mono)
     }
 
     /// Nothing is sent before this has passed.

@@ -92,6 +92,11 @@ impl Rest {
         self.budget().usage(now())
     }
 
+    /// How long the exchange wants nothing to be asked, if it does.
+    pub(crate) fn blocked(&self) -> Option<Duration> {
+        self.budget().blocked(Instant::now())
+    }
+
     /// GET, without credentials.
     pub(crate) async fn get(&self, path: &str, weight: u32) -> Result<Reply, ExchangeError> {
         self.request(path, weight, Kind::List).await
@@ -162,11 +167,7 @@ impl Rest {
         // KuCoin says 429000 with whatever HTTP status it likes.
         if matches!(status.as_u16(), 429 | 418) || code == "429000" {
             self.stats.count(|c| c.http_429 += 1);
-            let wait = wait.unwrap_or(if self.exchange == Exchange::Kucoin {
-                Duration::from_millis(500)
-            } else {
-                self.pause
-            });
+            let wait = wait.unwrap_or(pause(self.exchange, self.pause));
             self.budget().block(wait, Instant::now());
             return Err(ExchangeError::RateLimited(wait));
         }
@@ -249,12 +250,28 @@ async fn read_bounded(mut answer: Response) -> Result<Vec<u8>, ExchangeError> {
     Ok(body)
 }
 
+/// KuCoin's 429 without the headers of its count is no quota used up but a busy server.
+const BUSY_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long nothing is sent after a 429 that does not say how long.
+pub(crate) fn pause(exchange: Exchange, usual: Duration) -> Duration {
+    match exchange {
+        Exchange::Kucoin => BUSY_PAUSE.min(usual),
+        Exchange::Binance | Exchange::Luno => usual,
+    }
+}
+
+/// The longest ban that is known (Binance's): a larger number is a mistake, and one that no clock
+/// can count to would end the task that adds it.
+const BAN_MAX: Duration = Duration::from_secs(3 * 86_400);
+
 /// Binance says seconds; KuCoin counts milliseconds to its reset.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let number =
         |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
     let seconds = number("retry-after").map(Duration::from_secs);
-    seconds.or_else(|| number("gw-ratelimit-reset").map(Duration::from_millis))
+    let wait = seconds.or_else(|| number("gw-ratelimit-reset").map(Duration::from_millis));
+    wait.map(|wait| wait.min(BAN_MAX))
 }
 
 pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {

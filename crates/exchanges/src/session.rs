@@ -158,16 +158,19 @@ async fn turn<P: Protocol>(
             frame = socket.next() => {
                 let at = now();
                 let frame = frame.map_err(End::Reconnect)?;
-                shard.alive();
                 match frame {
                     Frame::Data(bytes) => {
+                        shard.alive();
                         let to = shard.shared.config.tap.as_ref();
                         tap(to, at, "stream", || bytes.clone()).await;
                         protocol.frame(shard, &bytes, at).await
                     }
-                    Frame::Ping => Ok(()),
+                    Frame::Ping => {
+                        shard.alive();
+                        Ok(())
+                    }
                     Frame::Pong => {
-                        shard.probe.answered();
+                        shard.answered();
                         Ok(())
                     }
                 }

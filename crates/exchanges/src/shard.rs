@@ -7,7 +7,7 @@ use crate::depth::Depth;
 use crate::error::ExchangeError;
 use crate::prints::{Fetched, Item, Live, PrintTape};
 pub(crate) use crate::shared::{Shared, Wanted};
-use crate::watch::{BookHealth, Drip, Probe, Watch};
+use crate::watch::{BookHealth, Drip, Life, Probe, Watch};
 use domain::{
     BookUpdate, DataGrade, Exchange, FeedState, Instrument, InstrumentId, MarketEvent, Print,
     Timestamp, Touch,
@@ -65,7 +65,7 @@ pub(crate) struct Shard<B, J> {
     pub(crate) link: Result<(), String>,
     pub(crate) probe: Probe,
     by_native: FxHashMap<String, InstrumentId>,
-    link_alive: Option<Instant>,
+    life: Life,
     silence: Duration,
 }
 
@@ -98,7 +98,7 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             link: Err("connecting".into()),
             probe: Probe::default(),
             by_native: FxHashMap::default(),
-            link_alive: None,
+            life: Life::default(),
             silence,
         }
     }
@@ -159,11 +159,17 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
         }
     }
 
-    /// Anything was read from the socket.
+    /// The exchange said something.
     pub(crate) fn alive(&mut self) {
-        self.link_alive = Some(Instant::now());
+        self.life.spoke(Instant::now());
         self.probe.alive();
         self.shared.stats.frame(self.index);
+    }
+
+    /// It answered a ping of the protocol: no word of the exchange's own.
+    pub(crate) fn answered(&mut self) {
+        self.life.answered(Instant::now());
+        self.probe.answered();
     }
 
     /// A connection that fell silent, or that has never answered yet, is asked whether it lives.
@@ -176,8 +182,7 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
 
     /// Has nothing been read for a moment?
     pub(crate) fn is_quiet(&self, now: Instant) -> bool {
-        let after = self.shared.config.timings.probe_after;
-        self.link_alive.is_some_and(|at| now.saturating_duration_since(at) >= after)
+        self.life.is_quiet(now, self.shared.config.timings.probe_after)
     }
 
     pub(crate) fn has_to_send(&self) -> bool {
@@ -197,14 +202,14 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
     }
 
     pub(crate) fn link_is_silent(&self, now: Instant) -> bool {
-        self.link_alive.is_some_and(|at| now.saturating_duration_since(at) > self.silence)
+        self.life.is_silent(now, self.silence)
     }
 
     /// The socket stands: nothing received before counts.
     pub(crate) fn linked(&mut self) {
         self.link = Ok(());
         self.probe = Probe::default();
-        self.link_alive = Some(Instant::now());
+        self.life = Life::begun(Instant::now());
     }
 
     /// The socket is gone: every subscription is stale at once, and its book starts anew.
@@ -243,7 +248,7 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
 
     /// Judges one subscription and tells it if that changed.
     pub(crate) async fn judge(&mut self, id: InstrumentId) -> Flow {
-        let (link_alive, now_mono) = (self.link_alive, Instant::now());
+        let (link_alive, now_mono) = (self.life.spoke_at(), Instant::now());
         let Some(feed) = self.feeds.get_mut(&id) else { return Ok(()) };
         if feed.is_acked {
             feed.watch.alive_at = feed.watch.alive_at.max(link_alive);

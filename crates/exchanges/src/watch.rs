@@ -141,6 +141,47 @@ impl Probe {
     }
 }
 
+/// When a connection was last heard of. What it says unasked, heartbeats included, proves that the
+/// exchange's own side of it works; an answer to our ping may come from whatever stands in between,
+/// and proves no more than that the line is not cut.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Life {
+    spoke_at: Option<Instant>,
+    heard_at: Option<Instant>,
+}
+
+impl Life {
+    /// A connection that stands since now.
+    pub(crate) const fn begun(now: Instant) -> Self {
+        Self { spoke_at: Some(now), heard_at: Some(now) }
+    }
+
+    /// It said something unasked.
+    pub(crate) const fn spoke(&mut self, now: Instant) {
+        *self = Self::begun(now);
+    }
+
+    /// It answered a ping.
+    pub(crate) const fn answered(&mut self, now: Instant) {
+        self.heard_at = Some(now);
+    }
+
+    /// Proof that the exchange still speaks.
+    pub(crate) const fn spoke_at(&self) -> Option<Instant> {
+        self.spoke_at
+    }
+
+    /// Nothing at all came for a moment: time to ask.
+    pub(crate) fn is_quiet(&self, now: Instant, after: Duration) -> bool {
+        self.heard_at.is_some_and(|at| now.saturating_duration_since(at) >= after)
+    }
+
+    /// It said nothing unasked for longer than this.
+    pub(crate) fn is_silent(&self, now: Instant, limit: Duration) -> bool {
+        self.spoke_at.is_some_and(|at| now.saturating_duration_since(at) > limit)
+    }
+}
+
 /// What a judgement rests on.
 #[derive(Clone, Debug)]
 pub(crate) struct Watch {
@@ -245,6 +286,25 @@ mod tests {
         assert!(probe.unanswered(late, limit), "asking again gives no more time");
         probe.alive();
         assert!(!probe.unanswered(late, limit));
+    }
+
+    #[test]
+    fn answers_to_pings_alone_are_silence_and_heartbeats_of_its_own_are_not() {
+        let (start, moment) = (Instant::now(), Duration::from_secs(1));
+        let after = |secs: u64| start + Duration::from_secs(secs);
+        let mut life = Life::begun(start);
+        for second in 1..=60 {
+            assert!(life.is_quiet(after(second), moment));
+            life.answered(after(second));
+            assert!(!life.is_quiet(after(second), moment), "asked once a second, not each tick");
+        }
+        assert!(!life.is_silent(after(60), SILENCE));
+        assert!(life.is_silent(after(61), SILENCE), "it answered, and said nothing");
+        let mut life = Life::begun(start);
+        for second in (20..=600).step_by(20) {
+            life.spoke(after(second));
+        }
+        assert!(!life.is_silent(after(660), SILENCE), "a quiet market is not a dead one");
     }
 
     #[test]

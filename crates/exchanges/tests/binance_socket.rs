@@ -321,6 +321,32 @@ async fn silent_socket_is_left_and_made_anew() {
 }
 
 #[tokio::test]
+async fn socket_that_only_answers_pings_is_silent_too() {
+    let fake = Fake::start().await;
+    let quiet = |c: &mut exchanges::ConnectorConfig| {
+        c.timings.silence = std::time::Duration::from_millis(500);
+        c.timings.probe_after = std::time::Duration::from_millis(50);
+    };
+    let (_connector, mut out, mut socket) = streaming(&fake, quiet).await;
+    // Reading is enough: the library answers each ping.
+    let reads = tokio::spawn(async move {
+        let mut pings = 0;
+        while let Some(Ok(message)) = socket.recv().await {
+            pings += u32::from(matches!(message, Message::Ping(_)));
+        }
+        pings
+    });
+    let why = until(&mut out, |e| match server::feed(e) {
+        Some(FeedState::Stale(why)) => Some(why),
+        _ => None,
+    })
+    .await;
+    assert!(why.contains("silent"), "{why}");
+    let _second = fake.socket().await;
+    assert!(reads.await.unwrap() >= 2, "it was asked, and asked again");
+}
+
+#[tokio::test]
 async fn unsubscribed_instrument_is_unsubscribed_on_the_wire_and_says_nothing_more() {
     let fake = Fake::start().await;
     let (connector, mut out, mut socket) = streaming(&fake, |_| {}).await;

@@ -164,30 +164,53 @@ pub fn reduce_permit(
 
 const DAY: Span = Span::from_secs(86_400);
 
-struct List(Vec<Condition>);
+struct List {
+    all: Vec<Condition>,
+    /// Figures and limits are put into words; whoever only decides does without.
+    in_words: bool,
+}
 
 impl List {
-    fn push(&mut self, name: &'static str, figure: Option<String>, limit: String, pass: bool) {
-        self.0.push(Condition { name, figure, limit, pass, is_required: true });
+    fn push(
+        &mut self,
+        name: &'static str,
+        figure: impl FnOnce() -> Option<String>,
+        limit: impl FnOnce() -> String,
+        pass: bool,
+    ) {
+        let (figure, limit) =
+            if self.in_words { (figure(), limit()) } else { (None, String::new()) };
+        self.all.push(Condition { name, figure, limit, pass, is_required: true });
     }
 
     fn flag(&mut self, name: &'static str, is_on: bool) {
-        self.push(name, Some(is_on.to_string()), "true".to_owned(), is_on);
+        self.push(name, || Some(is_on.to_string()), || "true".to_owned(), is_on);
     }
 
     /// Required only where the policy gives it a limit.
     fn at_least(&mut self, name: &'static str, figure: Option<Amount>, limit: Amount) {
-        let pass = figure.is_some_and(|f| f >= limit);
         let is_required = !limit.is_zero();
-        let limit = if is_required { format!("at least {limit} %") } else { "shown".to_owned() };
-        let figure = figure.map(|f| format!("{f} %"));
-        self.0.push(Condition { name, figure, limit, pass: pass || !is_required, is_required });
+        let pass = figure.is_some_and(|f| f >= limit) || !is_required;
+        let words = || if is_required { format!("at least {limit} %") } else { "shown".to_owned() };
+        self.push(name, || figure.map(|f| format!("{f} %")), words, pass);
+        if let Some(last) = self.all.last_mut() {
+            last.is_required = is_required;
+        }
     }
 }
 
-/// Judges a bot's standing.
+/// Judges a bot's standing, with every figure and limit in words.
 pub fn judge(whose: (AccountId, BotId), s: &Standing, policy: &Policy) -> Verdict {
-    let mut list = List(Vec::with_capacity(18));
+    judged(whose, s, policy, true)
+}
+
+/// The same judgement without the words: for whoever asks before each order and shows nothing.
+pub fn judge_briefly(whose: (AccountId, BotId), s: &Standing, policy: &Policy) -> Verdict {
+    judged(whose, s, policy, false)
+}
+
+fn judged(whose: (AccountId, BotId), s: &Standing, policy: &Policy, in_words: bool) -> Verdict {
+    let mut list = List { all: Vec::with_capacity(18), in_words };
     list.flag("trading_enabled", s.trading_enabled);
     list.flag("live_trading_enabled", s.live_enabled);
     list.flag("bodyguard_enabled", s.bodyguard_enabled);
@@ -197,32 +220,31 @@ pub fn judge(whose: (AccountId, BotId), s: &Standing, policy: &Policy) -> Verdic
     record(&mut list, s, policy);
     list.push(
         "no_emergency_stop",
-        Some(if s.emergency_stop { "on" } else { "off" }.to_owned()),
-        "off".to_owned(),
+        || Some(if s.emergency_stop { "on" } else { "off" }.to_owned()),
+        || "off".to_owned(),
         !s.emergency_stop,
     );
     holds(&mut list, s);
     list.flag("confirmed_by_a_person", s.confirmed);
     let percent = proven_percent(s, policy);
-    let limit = format!("{} %", policy.gate_small_probability_percent);
-    list.push("evidence", s.evidence.probability.map(chance), limit, percent.is_some());
+    let limit = || format!("{} %", policy.gate_small_probability_percent);
+    list.push("evidence", || s.evidence.probability.map(chance), limit, percent.is_some());
     let first_day = first_day(s, policy);
     let is_fitting = first_day.is_some() || s.live_for.is_some_and(|live| live >= DAY);
     let most = s.capital.times(share(policy.gate_first_day_max_percent), Round::Down);
-    let (needed, limit) = (s.minimum.part(2, 1, Round::Up), format!("at most {most}"));
-    list.push("first_day_size_fits", Some(needed.to_string()), limit, is_fitting);
-    let is_open = list.0.iter().all(|c| c.pass || !c.is_required);
+    let needed = || Some(s.minimum.part(2, 1, Round::Up).to_string());
+    list.push("first_day_size_fits", needed, || format!("at most {most}"), is_fitting);
+    let is_open = list.all.iter().all(|c| c.pass || !c.is_required);
     let size = percent.filter(|_| is_open).map(|percent| size(s, percent, first_day));
-    Verdict { whose, conditions: list.0, is_open, size }
+    Verdict { whose, conditions: list.all, is_open, size }
 }
 
 fn training(list: &mut List, s: &Standing) {
     // What was earned is not asked again of a bot that is live: time does not run backwards.
     let needed = Span::from_secs(i64::from(s.training_days) * 86_400);
-    let days = s.evidence.covered.0 as f64 / DAY.0 as f64;
     let is_trained = s.is_live || s.evidence.covered >= needed;
-    let limit = format!("{} covered days", s.training_days);
-    list.push("training", Some(format!("{days:.1}")), limit, is_trained);
+    let days = || Some(format!("{:.1}", s.evidence.covered.0 as f64 / DAY.0 as f64));
+    list.push("training", days, || format!("{} covered days", s.training_days), is_trained);
 }
 
 fn key(list: &mut List, s: &Standing) {
@@ -237,14 +259,14 @@ fn key(list: &mut List, s: &Standing) {
         KeyState::Good => "trades and cannot withdraw",
         KeyState::Attested => "trades; a person attests that it cannot withdraw",
     };
-    let limit = "tested, trades, cannot withdraw".to_owned();
-    list.push("exchange_key", Some(word.to_owned()), limit, pass);
+    let limit = || "tested, trades, cannot withdraw".to_owned();
+    list.push("exchange_key", || Some(word.to_owned()), limit, pass);
 }
 
 fn wallet(list: &mut List, s: &Standing) {
     let is_funded = s.wallet.is_some_and(|w| w >= s.minimum && w.is_positive());
-    let limit = format!("at least {}", s.minimum);
-    let figure = s.wallet.map(|w| w.to_string());
+    let limit = || format!("at least {}", s.minimum);
+    let figure = || s.wallet.map(|w| w.to_string());
     list.push("wallet_funded", figure, limit, is_funded || !s.wallet_required);
 }
 
@@ -257,21 +279,19 @@ fn record(list: &mut List, s: &Standing, policy: &Policy) {
     };
     let trades = policy.gate_trades_min;
     let is_enough = s.is_live || e.trades >= trades;
-    list.push("closed_trades", Some(e.trades.to_string()), trades.to_string(), is_enough);
+    list.push("closed_trades", || Some(e.trades.to_string()), || trades.to_string(), is_enough);
     let is_profit = net.is_positive() || (s.is_live && net.is_zero());
-    list.push("net_profit", Some(net.to_string()), "above 0".to_owned(), is_profit);
+    list.push("net_profit", || Some(net.to_string()), || "above 0".to_owned(), is_profit);
     // Without a loss there is no factor; with a profit it is above any limit.
     let factor = e.won.quotient(e.lost, Round::Down);
     let is_above = factor.map_or(e.won.is_positive(), |f| f >= factor_min);
-    let shown = factor.map(|f| two(f).to_string());
-    list.push("profit_factor", shown, factor_min.to_string(), is_above);
+    let shown = || factor.map(|f| two(f).to_string());
+    list.push("profit_factor", shown, || factor_min.to_string(), is_above);
     let fell = e.drawdown_percent;
-    let limit = format!("at most {drawdown_max} %");
-    list.push("drawdown", Some(format!("{} %", two(fell))), limit, fell <= drawdown_max);
-    let of = |part: Amount, whole: Amount| {
-        let is_known = whole.is_positive();
-        is_known.then(|| two(crate::percent_of(part, whole)))
-    };
+    let limit = || format!("at most {drawdown_max} %");
+    list.push("drawdown", || Some(format!("{} %", two(fell))), limit, fell <= drawdown_max);
+    let share = |part: Amount, whole: Amount| two(crate::percent_of(part, whole));
+    let of = |part, whole: Amount| whole.is_positive().then(|| share(part, whole));
     let count = |n: u32| Amount::from_int(i64::from(n));
     let win_rate = of(count(e.wins), count(e.trades));
     list.at_least("win_rate", win_rate, policy.gate_win_rate_min_percent);
@@ -280,14 +300,13 @@ fn record(list: &mut List, s: &Standing, policy: &Policy) {
 
 fn holds(list: &mut List, s: &Standing) {
     // A cooldown skips entries for a while; it is part of trading soundly.
-    let serious: Vec<&str> = s
-        .holds
-        .iter()
-        .filter(|h| !h.is_silent() || *h == Hold::DailyLimit)
-        .map(Hold::name)
-        .collect();
-    let figure = if serious.is_empty() { "none".to_owned() } else { serious.join(", ") };
-    list.push("no_hold", Some(figure), "none".to_owned(), serious.is_empty());
+    let serious = || s.holds.iter().filter(|h| !h.is_silent() || *h == Hold::DailyLimit);
+    let is_free = serious().next().is_none();
+    let figure = || {
+        let names: Vec<&str> = serious().map(Hold::name).collect();
+        Some(if is_free { "none".to_owned() } else { names.join(", ") })
+    };
+    list.push("no_hold", figure, || "none".to_owned(), is_free);
 }
 
 /// What share of its capital the evidence is good for.
@@ -445,6 +464,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn judged_briefly_the_same_passes_and_fails(
+            spoilt in prop::collection::vec(0..EACH.len(), 0..4),
+            is_live in any::<bool>(),
+        ) {
+            let mut standing = Standing { is_live, ..proven() };
+            spoilt.iter().for_each(|at| EACH[*at].1(&mut standing));
+            let full = judge(WHOSE, &standing, &Policy::default());
+            let mut brief = judge_briefly(WHOSE, &standing, &Policy::default());
+            for (short, long) in brief.conditions.iter_mut().zip(&full.conditions) {
+                (short.figure, short.limit) = (long.figure.clone(), long.limit.clone());
+            }
+            prop_assert_eq!(brief, full);
+        }
+
         #[test]
         fn whatever_else_holds_one_lost_hard_condition_closes_the_gate(
             spoilt in prop::collection::vec(0..EACH.len(), 1..6),

@@ -29,7 +29,7 @@ pub use exposure::{ASSETS_MIN, AccountRisk, Exposure};
 pub use figures::Figures;
 pub use gate::{
     Condition as GateCondition, Evidence, KeyState, Size, Standing, Verdict as GateVerdict, judge,
-    reduce_permit,
+    judge_briefly, reduce_permit,
 };
 pub use permission::{Condition, Permission, Wish, permission, table};
 pub use permit::{EntryPermit, Permit, PermitMisfit, ReducePermit};

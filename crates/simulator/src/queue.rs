@@ -1,7 +1,7 @@
 //! The maker's side: our resting orders at the prices of one side, with the queue ahead of each.
 
 use domain::{OrderId, Price, Quantity, Side, Span, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// The queue at a price that the book does not show: longer than any, until it is seen.
@@ -161,36 +161,37 @@ impl Resting {
     }
 }
 
-/// Our resting orders of one side, by price and time.
+/// Our resting orders of one side, by price and time. How many there are is counted as they come and
+/// go: each order of the account asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub(crate) struct Queues {
-    #[serde(with = "as_list")]
+    #[serde(serialize_with = "as_list")]
     levels: BTreeMap<Price, Level>,
+    #[serde(skip)]
+    count: u32,
 }
 
 /// Mostly one order a price: most bots rest alone, and a vector would make room for four.
 type Level = smallvec::SmallVec<[Resting; 1]>;
 
-mod as_list {
-    use super::{BTreeMap, Level, Price, Resting};
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+/// What is stored of them: the rest follows.
+#[derive(Deserialize)]
+#[serde(rename = "Queues")]
+struct Stored {
+    levels: Vec<Resting>,
+}
 
-    pub(super) fn serialize<S: Serializer>(
-        levels: &BTreeMap<Price, Level>,
-        s: S,
-    ) -> Result<S::Ok, S::Error> {
-        levels.values().flatten().collect::<Vec<_>>().serialize(s)
+impl From<Stored> for Queues {
+    fn from(stored: Stored) -> Self {
+        let mut queues = Self::default();
+        stored.levels.into_iter().for_each(|order| queues.push(order));
+        queues
     }
+}
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        d: D,
-    ) -> Result<BTreeMap<Price, Level>, D::Error> {
-        let mut levels: BTreeMap<Price, Level> = BTreeMap::new();
-        for order in Vec::<Resting>::deserialize(d)? {
-            levels.entry(order.price).or_default().push(order);
-        }
-        Ok(levels)
-    }
+fn as_list<S: Serializer>(levels: &BTreeMap<Price, Level>, s: S) -> Result<S::Ok, S::Error> {
+    levels.values().flatten().collect::<Vec<_>>().serialize(s)
 }
 
 impl Queues {
@@ -198,11 +199,12 @@ impl Queues {
         self.levels.is_empty()
     }
 
-    pub(crate) fn count(&self) -> u32 {
-        self.levels.values().map(|level| level.len() as u32).sum()
+    pub(crate) const fn count(&self) -> u32 {
+        self.count
     }
 
     pub(crate) fn push(&mut self, order: Resting) {
+        self.count += 1;
         self.levels.entry(order.price).or_default().push(order);
     }
 
@@ -210,6 +212,7 @@ impl Queues {
         let level = self.levels.get_mut(&price)?;
         let at = level.iter().position(|o| o.id == id)?;
         let order = level.remove(at);
+        self.count -= 1;
         if level.is_empty() {
             self.levels.remove(&price);
         }
@@ -244,7 +247,9 @@ impl Queues {
     /// Drops what is filled.
     pub(crate) fn sweep(&mut self, price: Price) {
         if let Some(level) = self.levels.get_mut(&price) {
+            let before = level.len();
             level.retain(|o| o.remaining.is_positive());
+            self.count -= (before - level.len()) as u32;
             if level.is_empty() {
                 self.levels.remove(&price);
             }

@@ -2,6 +2,7 @@
 
 mod bars;
 mod maker;
+mod messages;
 
 use crate::matching::walk;
 use crate::profile::{Cause, code};
@@ -14,7 +15,6 @@ use market::{Average, Book};
 use risk::ApprovedOrder;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
-use std::collections::VecDeque;
 
 /// The market as the simulated exchange may see it now.
 #[derive(Clone, Copy, Debug)]
@@ -144,7 +144,7 @@ struct Credit {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Venue {
     /// By time of arrival.
-    messages: VecDeque<(Timestamp, Message)>,
+    messages: messages::Messages,
     bids: Queues,
     asks: Queues,
     /// What this account took of levels that still stand: side of the book, price, quantity.
@@ -154,9 +154,6 @@ pub struct Venue {
     #[serde(skip)]
     room: bars::Room,
 }
-
-/// Room for messages that is kept while none is on its way.
-const MESSAGES_KEPT: usize = 16;
 
 /// Credits are consumed by the prints that follow within a blink; more than this are old.
 const CREDITS_MAX: usize = 16;
@@ -170,28 +167,19 @@ impl Venue {
     /// The same for an order that really goes out elsewhere: the approval stays with that one.
     pub fn shadow(&mut self, order: &ApprovedOrder, round_trip: Span) {
         let at = order.intent().at;
-        self.send(at + round_trip, Message::New(Incoming::of(order, round_trip)));
+        self.messages.send(at + round_trip, Message::New(Incoming::of(order, round_trip)));
     }
 
     /// Sends a cancellation: a fill can beat it.
     pub fn cancel(&mut self, id: OrderId, reason: CancelReason, now: Timestamp, round_trip: Span) {
         // Never before the order itself.
-        let order_due = self.messages.iter().find_map(|(due, m)| match m {
-            Message::New(order) if order.id == id => Some(*due),
-            _ => None,
-        });
-        let due = (now + round_trip).max(order_due.unwrap_or(now));
-        self.send(due, Message::Cancel(id, reason));
-    }
-
-    fn send(&mut self, due: Timestamp, message: Message) {
-        let at = self.messages.partition_point(|(other, _)| *other <= due);
-        self.messages.insert(at, (due, message));
+        let due = (now + round_trip).max(self.messages.due(id).unwrap_or(now));
+        self.messages.send(due, Message::Cancel(id, reason));
     }
 
     /// When the next message arrives.
     pub fn next_due(&self) -> Timestamp {
-        self.messages.front().map_or(Timestamp::MAX, |(due, _)| *due)
+        self.messages.front().map_or(Timestamp::MAX, |(due, _)| due)
     }
 
     /// Nothing rests here and nothing is on its way.
@@ -206,8 +194,7 @@ impl Venue {
 
     /// Orders that rest here or are on their way: what counts against the exchange's limit.
     pub fn live_count(&self) -> u32 {
-        let is_new = |(_, m): &&(Timestamp, Message)| matches!(m, Message::New(_));
-        self.open_count() + self.messages.iter().filter(is_new).count() as u32
+        self.open_count() + self.messages.orders()
     }
 
     /// Orders that rest here.
@@ -250,7 +237,7 @@ impl Venue {
         if market.grade == DataGrade::Bars {
             return;
         }
-        while let Some((due, message)) = self.messages.front().copied() {
+        while let Some((due, message)) = self.messages.front() {
             let is_seen = market.requested_at.is_none_or(|requested| requested >= due);
             // Polled: wait for a book that was asked for after arrival, unless there is none.
             if due > now || (!is_seen && market.is_valid) {
@@ -268,10 +255,7 @@ impl Venue {
                 }
             }
         }
-        // Where thousands of bots ordered in one instant, their messages' room is not kept.
-        if self.messages.is_empty() {
-            self.messages.shrink_to(MESSAGES_KEPT);
-        }
+        self.messages.give_back_room();
     }
 
     fn taken(&self, side: Side, price: Price) -> Quantity {

@@ -239,6 +239,8 @@ impl World {
         }
         self.ahead = now;
         self.gained.clear();
+        let open = self.known.values().filter(|known| !known.is_final).count();
+        prop_assert_eq!(self.bench.venue.live_count() as usize, open);
         // A copy that went through the store is the same exchange.
         let copy: simulator::Venue = serde_json::from_value(stored).unwrap();
         prop_assert!(copy == self.bench.venue);

@@ -1,9 +1,10 @@
 //! Health never lies: each fault of the wire shows in `/health` within five seconds, with the feed
 //! or the exchange named, and clears when it is taken away.
 //!
-//! A stream is called silent after a time of its own: 60 s where the other side answers pings
-//! (Binance), one ping and its timeout on KuCoin. How long each took is printed; what a shared machine adds to it fails no test, so the limit
-//! that is asserted is wider than the promise.
+//! A stream is called silent after a time of its own: 60 s without a word of the exchange's own on
+//! Binance, whatever answers our pings; one ping and its timeout on KuCoin. How long each took is
+//! printed; what a shared machine adds to it fails no test, so the limit that is asserted is wider
+//! than the promise.
 
 use crate::harness::{PATIENCE, Place, Product, until};
 use crate::market::{config, listed, sandbox};
@@ -86,8 +87,10 @@ async fn silence_shows_after_its_stated_limit_and_clears() {
     let product = place.start("run").await;
     listed(&product, "binance", "BTC-USDT").await;
     listed(&product, "kucoin", "BTC-USDT").await;
-    for exchange in [Exchange::Kucoin, Exchange::Binance] {
-        shown(&product, &sandbox, FaultSpec::new(exchange, Fault::Silence)).await;
+    for (exchange, stated_s) in [(Exchange::Kucoin, 25), (Exchange::Binance, 60)] {
+        let took = shown(&product, &sandbox, FaultSpec::new(exchange, Fault::Silence)).await;
+        let limit = Duration::from_secs(stated_s) + SHOWN_WITHIN * 2;
+        assert!(took <= limit, "{exchange}: shown after {took:?}");
     }
     product.end();
 }

@@ -24,7 +24,7 @@ pub struct Study {
     #[arg(long, value_parser = timeframe)]
     pub timeframe: Option<Timeframe>,
     /// In the quote currency [default: 10000]
-    #[arg(long, value_parser = positive)]
+    #[arg(long, value_parser = positive, allow_negative_numbers = true)]
     pub capital: Option<Amount>,
     /// safe, balanced, risky or aggressive
     #[arg(long, value_parser = super::client::risk_mode, default_value = "balanced")]
@@ -36,15 +36,16 @@ pub struct Study {
     #[arg(long, value_name = "JSON", value_parser = object)]
     pub exits: Option<serde_json::Value>,
     /// Fee of resting fills as a share, as 0.001 [default: the exchange's entry tier]
-    #[arg(long, value_name = "RATE", value_parser = rate)]
+    #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
     pub fee_maker: Option<Rate>,
     /// Fee of aggressive fills as a share
-    #[arg(long, value_name = "RATE", value_parser = rate)]
+    #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
     pub fee_taker: Option<Rate>,
     /// Half the spread to assume of bars, in basis points [default: the exchange's usual one]
-    #[arg(long, value_name = "BP")]
+    #[arg(long, value_name = "BP", value_parser = clap::value_parser!(u32).range(0..=1_000))]
     pub half_spread_bp: Option<u32>,
-    /// Recorded data: candles as CSV (ts_ms,open,high,low,close,volume), plain or .gz
+    /// Recorded data: folders of tapes, raw recordings, or candles as CSV
+    /// (ts_ms,open,high,low,close,volume), plain or .gz
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub data: Vec<PathBuf>,
     /// Not before this, as 2024-01-01 or in RFC 3339; earlier bars warm the indicators
@@ -57,7 +58,7 @@ pub struct Study {
     #[arg(long)]
     pub accept_gaps: bool,
     /// Write a page here, and JSON and CSV beside it
-    #[arg(long, value_name = "FILE.html")]
+    #[arg(long, value_name = "FILE.html", value_parser = page)]
     pub report: Option<PathBuf>,
     /// Answer in JSON
     #[arg(long)]
@@ -71,7 +72,7 @@ pub struct Backtest {
     #[command(flatten)]
     pub study: Study,
     /// How many variants were tried before this one: the probability is corrected for them
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub variants: u64,
     /// Change the future of the data at several places and see that nothing before changes
     #[arg(long)]
@@ -139,6 +140,22 @@ fn rate(text: &str) -> Result<Rate, String> {
     let allowed = -10_000_000..=100_000_000;
     let is_sane = allowed.contains(&rate.0);
     is_sane.then_some(rate).ok_or_else(|| "a share between -0.01 and 0.1, as 0.001".to_owned())
+}
+
+/// Where a page can be written: told before the work, not after it.
+fn page(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.extension().is_none_or(|kind| kind != "html") {
+        return Err("a file that ends in .html: JSON and CSV are written beside it".to_owned());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => {
+            Err(format!("there is no folder {}: make it first", folder.display()))
+        }
+        _ if path.is_dir() => Err("it is a folder: name a file in it".to_owned()),
+        _ => Ok(path),
+    }
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {

@@ -42,7 +42,11 @@ pub(crate) async fn listed(
         None
     };
     let silent = || {
-        let why = connector.status().fatal.unwrap_or_else(|| "no list of markets came".to_owned());
+        let status = connector.status();
+        let wait = LIST_WAIT.as_secs();
+        let tried = |why| format!("no list of markets within {wait} s, the last try: {why}");
+        let why = status.fatal.or(status.unreachable.map(tried));
+        let why = why.unwrap_or_else(|| format!("no list of markets within {wait} s"));
         Failure::could_not(format!("{exchange}: {why}"))
     };
     let list = tokio::time::timeout(LIST_WAIT, list).await.ok().flatten().ok_or_else(silent)?;

@@ -5,7 +5,6 @@ use super::progress::Progress;
 use crate::cli::Record;
 use crate::client::{Answer, Failure};
 use crate::config::Config;
-use crate::core_loop::now;
 use crate::signals::Signals;
 use backtest::tape::{Content, Folder, Header, Heard, Note, SEGMENT_BYTES_MAX};
 use backtest::{Recorded, Source, TapeError};
@@ -249,14 +248,15 @@ fn before(dir: &Path, instruments: &[Instrument]) -> Result<Option<Before>, Tape
     Ok(found)
 }
 
-/// Nobody listened: prices are stale until the feeds are back. Prints are missing too, where there
-/// is none to go on from; the connector fetches the others, or says itself that they are gone.
+/// Nobody listened from the last event on: prices are stale until the feeds are back. Prints are
+/// missing too, where there is none to go on from; the connector fetches the others, or says itself
+/// that they are gone.
 fn missed(
     folder: &mut Folder,
     instruments: &[Instrument],
     before: &Before,
 ) -> Result<(), TapeError> {
-    let at = now();
+    let at = before.last;
     for (instrument, of) in instruments.iter().enumerate() {
         let state = FeedState::Stale("nobody recorded".to_owned());
         let event = MarketEvent::Feed { state, grade: DataGrade::L2Trades };

@@ -38,7 +38,9 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Usage(_) | Self::Plan(PlanError::Plan(_)) => ExitCode::from(2),
+            Self::Usage(_) | Self::Plan(PlanError::Plan(_)) | Self::Run(RunError::Bot { .. }) => {
+                ExitCode::from(2)
+            }
             _ => ExitCode::FAILURE,
         }
     }

@@ -7,7 +7,8 @@ use crate::output::Output;
 use crate::shard::{Shard, World};
 use crate::view::LiveGate;
 use domain::{AccountId, Actor, BotId, CancelReason, Lifecycle};
-use risk::{GateVerdict, Standing, judge};
+use ledger::statistics::sharpe::best_of_chance;
+use risk::{GateVerdict, Standing, judge, judge_briefly};
 
 impl Engine {
     /// What the live gate says of a bot; `None`: there is no such bot in this account.
@@ -37,13 +38,30 @@ impl Shard {
         }
     }
 
+    /// The gate's verdict without its words: asked before each live order.
     pub(crate) fn verdict(&self, slot: usize, world: &World<'_>) -> GateVerdict {
-        self.gate(slot, world, false).verdict
+        let standing = self.standing(slot, world, false);
+        judge_briefly((self.record.id, self.bots[slot].record.id), &standing, self.policy(world).1)
     }
 
     /// Every bot that the account ever made was a try.
     fn variants(&self) -> u64 {
         self.bots.len() as u64
+    }
+
+    /// What chance alone would show among so many tries: worked out once for each number of them.
+    fn chance(&self) -> (u64, f64) {
+        let variants = self.variants();
+        if self.chance.0 == variants {
+            self.chance
+        } else {
+            (variants, best_of_chance(variants, 1.0))
+        }
+    }
+
+    /// Keeps it for the next who asks.
+    pub(crate) fn keep_chance(&mut self) {
+        self.chance = self.chance();
     }
 
     fn standing(&self, slot: usize, world: &World<'_>, confirmed: bool) -> Standing {
@@ -71,7 +89,7 @@ impl Shard {
             wallet,
             key_required: switches.key_required,
             key: self.desks[exchange as usize].key,
-            evidence: bot.training.evidence(world.now, self.variants()),
+            evidence: bot.training.evidence(world.now, self.chance()),
             emergency_stop: self.stop_choice(world).is_some(),
             holds: bot.record.holds,
             confirmed: confirmed || bot.live.is_some(),
@@ -84,13 +102,22 @@ impl Shard {
 
     /// Why a live bot may not enter now, in words; `None`: it may.
     pub(crate) fn live_missing(&self, slot: usize, world: &World<'_>) -> Option<String> {
+        self.missing(slot, &self.verdict(slot, world), world)
+    }
+
+    /// The same, where the gate was asked already.
+    pub(crate) fn missing(
+        &self,
+        slot: usize,
+        verdict: &GateVerdict,
+        world: &World<'_>,
+    ) -> Option<String> {
         let bot = &self.bots[slot];
         match &bot.live {
             None => return Some("the bot is not live".to_owned()),
             Some(live) if live.is_leaving => return Some("the bot was demoted".to_owned()),
             Some(_) => {}
         }
-        let verdict = self.verdict(slot, world);
         let missing = verdict.conditions().iter().filter(|c| c.is_required && !c.pass);
         let names: Vec<&str> = missing.map(|c| c.name).collect();
         if !names.is_empty() {
@@ -109,9 +136,11 @@ impl Shard {
         if slots.is_empty() {
             return;
         }
+        self.keep_chance();
         for slot in &slots {
-            let is_open = self.verdict(*slot, world).is_open();
-            if self.live_missing(*slot, world).is_some() {
+            let verdict = self.verdict(*slot, world);
+            let is_open = verdict.is_open();
+            if self.missing(*slot, &verdict, world).is_some() {
                 self.withdraw_entries(*slot, CancelReason::Hold, world);
             }
             let live = self.bots[*slot].live.as_mut();

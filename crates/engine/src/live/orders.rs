@@ -6,10 +6,10 @@ use crate::live::{LiveAction, LiveExecution, LiveReport};
 use crate::output::Output;
 use crate::shard::{Shard, World};
 use domain::{
-    Alert, Amount, CancelReason, DataGrade, Exchange, InstrumentId, Liquidity, Mode, OrderId,
-    OrderKind, OrderPurpose, OrderStatus, RejectCode, Round, Side, Span, Timestamp,
+    Alert, Amount, CancelReason, DataGrade, Exchange, InstrumentId, Liquidity, OrderId, OrderKind,
+    OrderPurpose, OrderStatus, RejectCode, Round, Side, Span, Timestamp,
 };
-use risk::{AccountRisk, ApprovedOrder, Exposure, LiveStanding, Permit, reduce_permit};
+use risk::{AccountRisk, ApprovedOrder, Exposure, Permit, reduce_permit};
 use serde::{Deserialize, Serialize};
 use simulator::Fill;
 use std::collections::BTreeMap;
@@ -317,18 +317,6 @@ impl Shard {
             }
         }
         (count, best)
-    }
-
-    /// How a bot stands before a live entry: what is missing, and the size that it has earned.
-    pub(crate) fn live_standing<'a>(
-        &self,
-        slot: usize,
-        missing: &'a Option<String>,
-        world: &World<'_>,
-    ) -> Option<LiveStanding<'a>> {
-        let is_live = self.bots[slot].record.mode == Mode::Live;
-        let size = || self.verdict(slot, world).size().map(|size| size.amount);
-        is_live.then(|| LiveStanding { missing: missing.as_deref(), size: size() })
     }
 }
 

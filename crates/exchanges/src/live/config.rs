@@ -23,11 +23,12 @@ pub struct LiveTimings {
     pub resolve_every: Duration,
     /// So long after settling, an exchange that cannot be asked is given back as unknown.
     pub resolve_limit: Duration,
-    /// Pause after a refusal for too many calls that does not say how long.
+    /// Pause after a refusal for too many calls that does not say how long; KuCoin's then means a
+    /// busy server: half a second.
     pub rate_limit_pause: Duration,
     /// Our pings: KuCoin wants one each 18 s, and they find a half-open socket elsewhere.
     pub ping_every: Duration,
-    /// Without a frame for this long a socket is dead.
+    /// Without a frame for this long a socket is dead; answers to our own pings do not count.
     pub silence: Duration,
     /// The stream must stand after this.
     pub subscribe_timeout: Duration,

@@ -6,7 +6,7 @@ use super::venue::{self, Meaning};
 use super::{LiveConfig, LiveTimings, sign};
 use crate::delivery::now;
 use crate::error::ExchangeError;
-use crate::rest::{USER_AGENT, date, retry_after, unreachable, wait_for};
+use crate::rest::{USER_AGENT, date, pause, retry_after, unreachable, wait_for};
 use domain::{Exchange, Timestamp};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Response};
@@ -195,7 +195,7 @@ impl Http {
         let text = self.key.scrub(&text);
         let meaning = venue::meaning(self.exchange, &code, &text);
         if matches!(status, 429 | 418) || (status < 500 && meaning == Meaning::Limited) {
-            let wait = wait.unwrap_or(self.timings.rate_limit_pause);
+            let wait = wait.unwrap_or(pause(self.exchange, self.timings.rate_limit_pause));
             self.budgets().block(wait, Instant::now());
             return Answer::Limited(wait);
         }

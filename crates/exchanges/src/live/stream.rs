@@ -147,8 +147,12 @@ async fn session(
     loop {
         tokio::select! {
             frame = socket.next() => {
-                alive_at = Instant::now();
-                let Frame::Data(bytes) = frame? else { continue };
+                let frame = frame?;
+                // An answer to our ping is no word of the exchange's own, which pings each 20 s.
+                if !matches!(frame, Frame::Pong) {
+                    alive_at = Instant::now();
+                }
+                let Frame::Data(bytes) = frame else { continue };
                 match heard(inner, &bytes).await {
                     Heard::Nothing => {}
                     Heard::End(why) => return Err(why),

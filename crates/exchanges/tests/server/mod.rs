@@ -44,6 +44,7 @@ impl Fake {
         let address = listener.local_addr().unwrap();
         let app = Router::new()
             .route("/stream", any(upgrade))
+            .route("/ws-api/v3", any(upgrade))
             .route("/api/1/stream/{pair}", any(upgrade))
             .route("/", any(upgrade))
             .fallback(rest)

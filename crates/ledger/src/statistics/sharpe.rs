@@ -111,13 +111,20 @@ impl Confidence {
 
     /// The same of what is enough of the returns.
     pub fn of_moments(moments: &Moments, variants: u64, scatter: Option<f64>) -> Self {
-        let variants = variants.max(1);
         let scatter = scatter.unwrap_or(1.0 / (moments.n - 1.0).sqrt());
-        Self {
-            probability: moments.probability_above(0.0),
-            deflated: moments.probability_above(best_of_chance(variants, scatter)),
-            variants,
-        }
+        Self::against(moments, variants, scatter * best_of_chance(variants, 1.0))
+    }
+
+    /// The same by the scatter of chance, for whoever asks often: `chance` is [`best_of_chance`] of so
+    /// many variants and a deviation of one, which takes a hundred times as long as all the rest.
+    pub fn by_chance(moments: &Moments, variants: u64, chance: f64) -> Self {
+        Self::against(moments, variants, 1.0 / (moments.n - 1.0).sqrt() * chance)
+    }
+
+    fn against(moments: &Moments, variants: u64, best: f64) -> Self {
+        let probability = moments.probability_above(0.0);
+        let deflated = moments.probability_above(best);
+        Self { probability, deflated, variants: variants.max(1) }
     }
 }
 
@@ -135,6 +142,17 @@ mod tests {
         let moments = Moments { n: 1_250.0, sharpe, skewness: -3.0, kurtosis: 10.0 };
         let deflated = moments.probability_above(chance).unwrap();
         assert!((deflated - 0.9004).abs() < 5e-5, "{deflated}");
+    }
+
+    #[test]
+    fn known_chance_gives_the_same_confidence_to_the_last_bit() {
+        let moments = Moments { n: 12.0, sharpe: 0.11, skewness: -0.4, kurtosis: 4.0 };
+        for variants in [1, 2, 17, 10_000] {
+            let known = Confidence::by_chance(&moments, variants, best_of_chance(variants, 1.0));
+            assert_eq!(known, Confidence::of_moments(&moments, variants, None));
+            let best = best_of_chance(variants, 1.0 / 11f64.sqrt());
+            assert_eq!(known.deflated, moments.probability_above(best));
+        }
     }
 
     #[test]

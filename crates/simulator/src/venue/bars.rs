@@ -43,7 +43,7 @@ impl Venue {
     /// open.
     pub fn open_bar(&mut self, bar: &ClosedBar, market: &MarketState<'_>, out: &mut Vec<SimEvent>) {
         self.room = Room::of(bar);
-        while let Some((due, message)) = self.messages.front().copied() {
+        while let Some((due, message)) = self.messages.front() {
             if due > bar.bar.open_at {
                 break;
             }
@@ -60,9 +60,9 @@ impl Venue {
     pub fn close_bar(&mut self, bar: &ClosedBar, out: &mut Vec<SimEvent>) {
         let closed_at = bar.closed_at();
         let mut arrived: Vec<(OrderId, CancelReason, Timestamp)> = Vec::new();
-        self.messages.retain(|(due, message)| match message {
-            Message::Cancel(id, reason) if *due < closed_at => {
-                arrived.push((*id, *reason, *due));
+        self.messages.retain(|due, message| match message {
+            Message::Cancel(id, reason) if due < closed_at => {
+                arrived.push((*id, *reason, due));
                 false
             }
             _ => true,
@@ -87,11 +87,11 @@ impl Venue {
             None => {
                 let is_it = |m: &Message| matches!(m, Message::New(order) if order.id == id);
                 let before = self.messages.len();
-                self.messages.retain(|(_, message)| !is_it(message));
+                self.messages.retain(|_, message| !is_it(message));
                 before != self.messages.len()
             }
         };
-        self.messages.retain(|(_, m)| !matches!(m, Message::Cancel(of, _) if *of == id));
+        self.messages.retain(|_, m| !matches!(m, Message::Cancel(of, _) if *of == id));
         if is_known {
             out.push(SimEvent::Cancelled(id, reason, at));
         }

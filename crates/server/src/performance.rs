@@ -2,10 +2,11 @@
 //! those of `ledger::statistics`.
 
 use domain::{Amount, BotId, Currency, Exchange, Round};
+use engine::EquityRecord;
 use ledger::statistics::sharpe::Confidence;
 use ledger::statistics::{Closed, Days, Returns, TradeFigures};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use storage::{EquityDays, TradeProfit};
 
 /// Statistics of some bots in one currency; undefined is `null`.
@@ -117,13 +118,16 @@ fn groups(
         let key = (key(trade.bot_id, trade.exchange), trade.symbol.quote);
         groups.entry(key).or_default().0.push(closed(trade));
     }
-    for point in &days.closes {
-        let key = (key(point.bot_id, point.exchange), point.currency);
-        groups.entry(key).or_default().1.close(point.bot_id, point.at, point.equity);
+    let key_of = |point: &EquityRecord| (key(point.bot_id, point.exchange), point.currency);
+    // What was given says nothing yet of what was made of it; where more is known, it counts.
+    let is_more = |point: &&EquityRecord| !point.flow.is_positive();
+    let told: BTreeSet<_> = days.closes.iter().filter(is_more).map(key_of).collect();
+    for point in days.closes.iter().filter(|point| told.contains(&key_of(point))) {
+        let days = &mut groups.entry(key_of(point)).or_default().1;
+        days.close(point.bot_id, point.at, point.equity);
     }
     for point in &days.flows {
-        let key = (key(point.bot_id, point.exchange), point.currency);
-        groups.entry(key).or_default().1.flow(point.bot_id, point.at, point.flow);
+        groups.entry(key_of(point)).or_default().1.flow(point.bot_id, point.at, point.flow);
     }
     let group = |(((bot_id, exchange), currency), (trades, days)): (_, (Vec<_>, Days))| Group {
         bot_id,
@@ -188,6 +192,37 @@ mod tests {
         let sqn = statistics.sqn.unwrap();
         assert!((sqn - 3f64.sqrt() / 2.0).abs() < 1e-12, "{sqn}");
         assert_eq!(all.reporting.net_profit, Some(Amount::from_int(30)));
+    }
+
+    #[test]
+    fn who_was_just_given_capital_has_no_return_yet() {
+        let given = EquityRecord {
+            account_id: domain::AccountId(1),
+            bot_id: BotId(1),
+            mode: domain::Mode::Live,
+            exchange: Exchange::Luno,
+            currency: "ZAR".parse().unwrap(),
+            equity: Some(Amount::from_int(1_000)),
+            flow: Amount::from_int(1_000),
+            at: Timestamp(1_000),
+        };
+        let returns = |closes: Vec<EquityRecord>| {
+            let days = EquityDays { closes, flows: vec![given.clone()], is_complete: true };
+            let all = Performance::of(&[trade(-5, None)], &days, 1);
+            let both = [&all.by_bot, &all.by_currency].map(|groups| groups[0].statistics.clone());
+            assert_eq!(both[0], both[1]);
+            let figures = &both[0].returns;
+            (figures.total_return, figures.max_drawdown_percent)
+        };
+        assert_eq!(returns(vec![given.clone()]), (None, None));
+        let next = EquityRecord {
+            equity: Some(Amount::from_int(900)),
+            flow: Amount::ZERO,
+            at: Timestamp(2_000),
+            ..given.clone()
+        };
+        let (total, drawdown) = returns(vec![next]);
+        assert!((total.unwrap() + 0.1).abs() < 1e-12 && (drawdown.unwrap() - 10.0).abs() < 1e-9);
     }
 
     #[test]

@@ -42,20 +42,26 @@ export function exact(value: string | null | undefined): string {
   return value == null ? UNKNOWN : grouped(trimmed(value));
 }
 
+/** What is rounded to nothing has no sign. */
+function fixed(value: number, digits: number): string {
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? text.replace("-", "") : text;
+}
+
 /** A share that the API gives as 0.46. */
 export function share(value: number | null | undefined, digits = 1): string {
-  return value == null ? UNKNOWN : `${(value * 100).toFixed(digits)} %`;
+  return value == null ? UNKNOWN : `${fixed(value * 100, digits)} %`;
 }
 
 /** A percentage that the API gives as 46. */
 export function percent(value: Figure, digits = 2): string {
   if (value == null) return UNKNOWN;
-  return `${typeof value === "number" ? value.toFixed(digits) : grouped(rounded(value, digits))} %`;
+  return `${typeof value === "number" ? fixed(value, digits) : grouped(rounded(value, digits))} %`;
 }
 
 /** A ratio or statistic. */
 export function ratio(value: number | null | undefined, digits = 2): string {
-  return value == null || !Number.isFinite(value) ? UNKNOWN : value.toFixed(digits);
+  return value == null || !Number.isFinite(value) ? UNKNOWN : fixed(value, digits);
 }
 
 export function whole(value: number | null | undefined): string {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { compare, grouped, rounded, shown, sign, trimmed } from "../../src/lib/decimal";
-import { age, amount, exact, money, percent, signed, time, UNKNOWN, words } from "../../src/lib/format";
+import { age, amount, exact, money, percent, ratio, signed, time, UNKNOWN, words } from "../../src/lib/format";
 import { shareTexts } from "../../src/lib/share";
 
 describe("decimal texts", () => {
@@ -60,6 +60,10 @@ describe("figures", () => {
     expect(shareTexts("0.001")).toBe("0.1 %");
     expect(shareTexts("0.0075")).toBe("0.75 %");
     expect(shareTexts("1")).toBe("100 %");
+  });
+
+  test("rounded to nothing have no sign", () => {
+    expect([ratio(-0.01, 1), percent(-0.001), ratio(-0.06, 1)]).toEqual(["0.0", "0.00 %", "-0.1"]);
   });
 
   test("of time grow coarser with age", () => {

@@ -11,7 +11,7 @@ use engine::{Input, InputKind, Want};
 use exchanges::{Connector, ConnectorConfig, ConnectorStatus, Delivery, DeliveryKind, Resume};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -19,6 +19,9 @@ use tokio::task::JoinSet;
 const NEWS_MAX: usize = 64;
 /// Tries to fetch history before a bot warms up on live bars.
 const HISTORY_TRIES: u32 = 3;
+
+/// Between two answers to a want of the same name: each answer lets the core look at its wants.
+const TOLD_AGAIN: Duration = Duration::from_secs(5);
 
 /// Between two looks at markets that nobody looks at any more.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -62,6 +65,8 @@ pub struct Feeds {
     connectors: BTreeMap<Exchange, Arc<Connector>>,
     ids: HashMap<(Exchange, Symbol), InstrumentId>,
     wanted: HashSet<(Exchange, Symbol)>,
+    /// When the core was last told of a market that it asked for by name.
+    told: HashMap<(Exchange, Symbol), Instant>,
     fetching: Arc<Mutex<BTreeSet<(InstrumentId, Timeframe)>>>,
     tasks: JoinSet<()>,
 }
@@ -117,6 +122,7 @@ impl Feeds {
             connectors,
             ids,
             wanted,
+            told: HashMap::new(),
             fetching,
             tasks,
         })
@@ -240,7 +246,10 @@ impl Feeds {
                 continue;
             };
             match want.id {
+                // Told a moment ago: who asks again so soon would go round and round.
+                None if self.told.get(&key).is_some_and(|at| at.elapsed() < TOLD_AGAIN) => {}
                 None => {
+                    self.told.insert(key, Instant::now());
                     let kind = InputKind::Instrument(instrument);
                     let _ = self.inputs.send(Input { at: now(), kind }).await;
                 }

@@ -422,7 +422,10 @@ impl Engine {
                 }
             }
         }
-        wanted.retain(|(exchange, _)| self.is_supported(exchange.name()));
+        // One that is known was answered: what it lacks, asking for its name again does not bring.
+        wanted.retain(|(exchange, symbol)| {
+            self.is_supported(exchange.name()) && self.markets.id(*exchange, *symbol).is_none()
+        });
         wanted
     }
 

@@ -54,6 +54,27 @@ fn without_a_rate_nothing_is_added_and_the_reason_is_named() {
 }
 
 #[test]
+fn a_currency_that_no_market_tells_asks_for_no_market_that_is_known() {
+    let (mut rig, account) = rig();
+    rig.deposit(account, Exchange::Binance, "XYZ", "5").unwrap();
+    let mut asks = || {
+        let wants = rig.engine.wants().into_iter().filter(|want| want.id.is_none());
+        let asked: Vec<_> = wants.map(|want| (want.exchange, want.symbol)).collect();
+        // Whatever is listed is answered at once, by its name.
+        for symbol in ["USDT/ZAR", "BTC/ZAR"] {
+            if asked.contains(&(Exchange::Luno, symbol.parse().unwrap())) {
+                rig.define(&luno(symbol));
+            }
+        }
+        asked
+    };
+    let bridge = (Exchange::Luno, "USDT/ZAR".parse().unwrap());
+    assert!(asks().contains(&bridge));
+    // It has no price yet, and never one of XYZ: asking again would go round for ever.
+    assert!(!asks().contains(&bridge));
+}
+
+#[test]
 fn the_markets_that_would_tell_a_rate_are_asked_for_until_one_is_known() {
     let (mut rig, _) = rig();
     let asks = |rig: &mut Rig| -> Vec<(Exchange, Symbol)> {

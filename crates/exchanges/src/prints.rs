@@ -44,6 +44,8 @@ pub(crate) struct PrintTape {
     last_at: Timestamp,
     last_local: Timestamp,
     is_repairing: bool,
+    /// What was printed meanwhile is still to be asked for.
+    is_owed: bool,
     held: Vec<(Print, Timestamp)>,
 }
 
@@ -56,6 +58,7 @@ impl PrintTape {
             last_at: at,
             last_local: at,
             is_repairing: false,
+            is_owed: false,
             held: Vec::new(),
         }
     }
@@ -109,6 +112,22 @@ impl PrintTape {
         Live::Deliver
     }
 
+    /// Nobody listened for a while: prints are missing until a repair has ended, and where ids have
+    /// holes nothing else would show it.
+    pub(crate) fn owe(&mut self) {
+        self.is_owed = self.last_id.is_some();
+    }
+
+    /// Is something still missing that a repair is to bring?
+    pub(crate) const fn is_owed(&self) -> bool {
+        self.is_owed
+    }
+
+    /// Is it being fetched?
+    pub(crate) const fn is_repairing(&self) -> bool {
+        self.is_repairing
+    }
+
     /// A repair begins, if there is anything to continue from; live prints are held from now on.
     pub(crate) fn begin_repair(&mut self) -> bool {
         let begins = self.last_id.is_some() && !self.is_repairing;
@@ -122,7 +141,7 @@ impl PrintTape {
         fetched: Fetched,
         local: Timestamp,
     ) -> Vec<(Item, Timestamp)> {
-        self.is_repairing = false;
+        (self.is_repairing, self.is_owed) = (false, false);
         let held = std::mem::take(&mut self.held);
         let mut out = Vec::new();
         if !fetched.is_complete {

@@ -264,7 +264,13 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             None => self.link.as_ref().copied().map_err(String::as_str),
         };
         let drip_limit = timings.drip_limit;
-        let state = feed.watch.judge(link, self.silence, drip_limit, now_mono);
+        let state = match feed.watch.judge(link, self.silence, drip_limit, now_mono) {
+            // Bars that time closes would lack them.
+            FeedState::Fresh if feed.tape.is_owed() => {
+                FeedState::Resyncing("trades that were missed are fetched".into())
+            }
+            state => state,
+        };
         let Some(state) = feed.watch.changed(state) else { return Ok(()) };
         let native = feed.instrument.native.clone();
         self.shared.stats.judged(id.0, &native, state.clone());
@@ -418,6 +424,6 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             };
             self.emit(id, at, event).await?;
         }
-        Ok(())
+        self.judge(id).await
     }
 }

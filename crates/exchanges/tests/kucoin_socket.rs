@@ -119,6 +119,46 @@ async fn snapshot_deltas_gap_resubscription_and_reconnect() {
 }
 
 #[tokio::test]
+async fn a_book_alone_is_not_fresh_while_missed_trades_are_owed() {
+    let fake = Fake::start().await;
+    fake.answer("/api/v2/symbols", symbols());
+    let row = |id: i64| json!({"sequence": id.to_string(), "price": "100", "size": "1", "side": "buy", "time": NS});
+    let past = json!({"code": "200000", "data": [row(503), row(509)]});
+    fake.answer("/api/v1/market/histories", past.to_string());
+    let (connector, mut out) = server::start(config(Exchange::Kucoin, &fake));
+    let list = next_instruments(&mut out).await;
+    let resume = Resume { last_print_id: 503, last_print_at: domain::Timestamp(NS) };
+    connector.subscribe(InstrumentId(1), list[0].clone(), Some(resume));
+    let mut socket = fake.socket().await;
+    let welcome = json!({"sessionId": "x", "message": "welcome", "pingInterval": 18000});
+    socket.send(binary(welcome)).await.unwrap();
+    let mut asked = Vec::new();
+    while asked.len() < 2 {
+        let Some(Ok(Message::Text(text))) = socket.recv().await else { panic!("no socket") };
+        let frame: Value = serde_json::from_str(&text).unwrap();
+        match frame["type"] == "ping" {
+            true => {
+                let pong = json!({"type": "pong", "id": frame["id"], "ts": NS});
+                socket.send(binary(pong)).await.unwrap();
+            }
+            false => asked.push(frame),
+        }
+    }
+    let of = |channel: &str| asked.iter().find(|f| f["channel"] == channel).unwrap()["id"].clone();
+    let ack = |id: Value| binary(json!({"id": id, "result": true}));
+    socket.send(ack(of("obu"))).await.unwrap();
+    socket.send(obu("snapshot", 100, 100, "100", "1")).await.unwrap();
+    assert!(until(&mut out, server::book).await.is_snapshot);
+    socket.send(ack(of("trade"))).await.unwrap();
+    let first = until(&mut out, |event| match event {
+        MarketEvent::Feed { state: FeedState::Fresh, .. } => Some(None),
+        event => server::print(event).map(Some),
+    });
+    assert_eq!(first.await.map(|print| print.id), Some(509), "fresh before it was whole");
+    assert_eq!(until(&mut out, server::feed).await, FeedState::Fresh);
+}
+
+#[tokio::test]
 async fn silent_after_acknowledgement_is_stale_and_asked_again() {
     let fake = Fake::start().await;
     fake.answer("/api/v2/symbols", symbols());

@@ -49,6 +49,7 @@ impl Kucoin {
         for id in ids {
             let Some(feed) = shard.feeds.get_mut(id) else { continue };
             feed.asked_at = Instant::now();
+            feed.tape.owe();
             for channel in ["trade", "obu"] {
                 self.next_id += 1;
                 let key = format!("s{}", self.next_id);
@@ -255,12 +256,18 @@ impl Protocol for Kucoin {
             .feeds
             .iter()
             .filter(|(_, f)| f.is_acked || all_sent)
-            .filter(|(_, f)| !f.book.is_synced() && is_late(f.asked_at))
+            .filter(|(_, f)| {
+                // A trade channel that was never acknowledged is asked for again, too.
+                let is_unasked = f.tape.is_owed() && !f.tape.is_repairing();
+                (!f.book.is_synced() || is_unasked) && is_late(f.asked_at)
+            })
             .map(|(id, _)| *id)
             .collect();
         for id in late {
             // Unknown symbols are acknowledged too, and silent for ever.
-            shard.broken(id, "subscribed, but no book arrives".into()).await?;
+            let has_book = shard.feeds.get(&id).is_some_and(|feed| feed.book.is_synced());
+            let what = if has_book { "acknowledgement of trades" } else { "book" };
+            shard.broken(id, format!("subscribed, but no {what} arrives")).await?;
             self.renew(shard, id);
         }
         Ok(())

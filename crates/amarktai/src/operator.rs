@@ -19,6 +19,8 @@ use tokio::sync::watch;
 
 /// Rates are kept this often: the tax office asks for the moment's, and a minute is one.
 const RATES_EVERY: Duration = Duration::from_secs(60);
+/// Health tells of a key within this, as of everything else.
+const KEYS_EVERY: Duration = Duration::from_secs(5);
 
 /// See the module.
 pub(crate) struct Kit {
@@ -44,7 +46,7 @@ impl Kit {
         let keeper = Keeper::new(config, store.reader(), parts.clone());
         let tester = ExchangeKeyTester(Places::of(config));
         let vault = Arc::new(Vault::new(config, Some(Arc::new(tester))));
-        look_at_keys(&vault, &store.reader(), &parts);
+        look_at_keys(&*vault, &store.reader(), &parts);
         state.vault = Some(vault.clone());
         state.backups = Some(keeper.clone());
         state.notifier = Some(notices.clone());
@@ -53,7 +55,11 @@ impl Kit {
 
     /// Starts what goes on by itself.
     pub(crate) fn spawn(self, tasks: &mut Tasks) {
-        let Self { keeper, notices, core, store, .. } = self;
+        let Self { keeper, notices, core, store, vault, parts } = self;
+        let reader = store.reader();
+        tasks.spawn("keys", move |stop| {
+            watch_keys(vault.clone(), reader.clone(), parts.clone(), stop)
+        });
         tasks.spawn("backups", move |stop| keeper.clone().run(stop));
         tasks.spawn("notifications", move |stop| notices.clone().run(stop));
         tasks.spawn("rates", move |stop| keep_rates(core.clone(), store.clone(), stop));
@@ -62,7 +68,7 @@ impl Kit {
 
 /// Opens each key once: a master key that is missing or another one is told at the start, and a
 /// rotation that was cut off is brought to its end before any new key is sealed.
-fn look_at_keys(vault: &Vault, reader: &ReadPool, parts: &Parts) {
+fn look_at_keys(vault: &dyn KeyVault, reader: &ReadPool, parts: &Parts) {
     let rows = match reader.exchange_keys(None) {
         Ok(rows) => rows,
         Err(error) => return parts.set("keys", Status::Degraded, error.to_string()),
@@ -73,6 +79,23 @@ fn look_at_keys(vault: &Vault, reader: &ReadPool, parts: &Parts) {
         Some(error) => {
             let detail = format!("{} of {} do not open: {error}", failed.len(), rows.len());
             parts.set("keys", Status::Degraded, detail);
+        }
+    }
+}
+
+/// Keys come and go while the program runs.
+async fn watch_keys(
+    vault: Arc<dyn KeyVault>,
+    reader: ReadPool,
+    parts: Arc<Parts>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut interval = tokio::time::interval(KEYS_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = crate::feeds::stopped(&mut stop) => return,
+            _ = interval.tick() => look_at_keys(&*vault, &reader, &parts),
         }
     }
 }

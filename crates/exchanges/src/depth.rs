@@ -1,7 +1,7 @@
 //! The connector's own copy of a book, only to notice that it is crossed. Everyone else builds
 //! theirs from the deliveries.
 
-use domain::{BookUpdate, Level, Touch};
+use domain::{BookUpdate, Level, Price, Touch};
 use std::collections::BTreeMap;
 
 /// Price → quantity, at the instrument's scale.
@@ -39,8 +39,50 @@ impl Depth {
     }
 }
 
+/// No market prints a hundred times what it quotes, or a hundredth: the exchanges' own bands end
+/// long before.
+const ABSURD: i64 = 100;
+
+impl Depth {
+    /// Is a print so far from what is quoted that it cannot be one?
+    pub(crate) fn is_absurd(&self, price: Price) -> bool {
+        let bid = self.bids.last_key_value().map(|(bid, _)| *bid);
+        let ask = self.asks.first_key_value().map(|(ask, _)| *ask);
+        let is_above = ask.is_some_and(|ask| price.0 / ABSURD >= ask);
+        is_above || bid.is_some_and(|bid| price.0 <= bid / ABSURD)
+    }
+}
+
 /// Bid at or above ask, both real.
 pub(crate) fn is_crossed(touch: &Touch) -> bool {
     let is_both = touch.bid.quantity.is_positive() && touch.ask.quantity.is_positive();
     is_both && touch.bid.price >= touch.ask.price
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Quantity;
+
+    #[test]
+    fn a_print_far_beyond_the_book_is_absurd_and_a_deep_one_is_not() {
+        let level = |price| vec![Level { price: Price(price), quantity: Quantity(1) }];
+        let mut depth = Depth::default();
+        assert!(!depth.is_absurd(Price(1)), "without a book nothing is known");
+        let (bids, asks) = (level(6_000_000), level(6_000_001));
+        let (update_id, at, requested_at) = (1, None, None);
+        let is_snapshot = true;
+        depth.apply(&BookUpdate { update_id, is_snapshot, bids, asks, at, requested_at });
+        for (price, is_absurd) in [
+            (999_999_999, true),
+            (1, true),
+            (60_000, true),
+            (60_001, false),
+            (599_999_999, false),
+            (600_000_100, true),
+            (6_000_000, false),
+        ] {
+            assert_eq!(depth.is_absurd(Price(price)), is_absurd, "{price}");
+        }
+    }
 }

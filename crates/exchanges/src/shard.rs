@@ -388,6 +388,11 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             self.refused(Some(id), &why);
             return Ok(false);
         }
+        if feed.depth.is_absurd(print.price) {
+            let why = absurd(feed, &print);
+            self.refused(Some(id), &why);
+            return Ok(false);
+        }
         match feed.tape.live(print, at) {
             Live::Deliver => self.emit(id, at, MarketEvent::Print(print)).await.map(|()| false),
             Live::Duplicate | Live::Held => Ok(false),
@@ -412,7 +417,14 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
             Fetched::default()
         });
         for (item, at) in feed.tape.repaired(fetched, now()) {
+            let Some(feed) = self.feeds.get(&id) else { return Ok(()) };
             let event = match item {
+                Item::Print(print) if feed.depth.is_absurd(print.price) => {
+                    let why = absurd(feed, &print);
+                    self.refused(Some(id), &why);
+                    self.shared.stats.count(|c| c.print_gaps += 1);
+                    MarketEvent::Gap { from: print.at.min(at) }
+                }
                 Item::Print(print) => {
                     self.shared.stats.count(|c| c.backfilled += u64::from(print.backfilled));
                     MarketEvent::Print(print)
@@ -426,4 +438,10 @@ impl<B: Default, J: Send + 'static> Shard<B, J> {
         }
         self.judge(id).await
     }
+}
+
+fn absurd<B>(feed: &Feed<B>, print: &Print) -> DecodeError {
+    let price = feed.instrument.price_amount(print.price).to_string();
+    let why = "a hundredfold off the book";
+    crate::codec::refused(&feed.instrument.native, "print.price", &price, why)
 }

@@ -35,7 +35,11 @@ fn obu(kind: &str, first: i64, last: i64, bid: &str, quantity: &str) -> Message 
 }
 
 fn trade(id: i64) -> Message {
-    binary(json!({"T": "trade.SPOT", "P": NS, "d": {"E": id, "M": NS, "S": "SELL", "p": "100.5",
+    priced(id, "100.5")
+}
+
+fn priced(id: i64, price: &str) -> Message {
+    binary(json!({"T": "trade.SPOT", "P": NS, "d": {"E": id, "M": NS, "S": "SELL", "p": price,
         "q": "0.1", "s": "BTC-USDT", "ti": id.to_string()}}))
 }
 
@@ -95,6 +99,12 @@ async fn snapshot_deltas_gap_resubscription_and_reconnect() {
     assert_eq!(until(&mut out, server::book).await.update_id, 103);
     let live = until(&mut out, server::print).await;
     assert_eq!((live.id, live.backfilled, live.taker_side), (512, false, domain::Side::Sell));
+
+    // A price that no market has beside this book is counted by name, and nobody sees it.
+    socket.send(priced(513, "99999")).await.unwrap();
+    socket.send(trade(514)).await.unwrap();
+    assert_eq!(until(&mut out, server::print).await.id, 514);
+    assert_eq!(connector.status().counters.refused.get("print.price"), Some(&1));
 
     // A hole: the only way to a snapshot is to subscribe again.
     socket.send(obu("delta", 105, 106, "100", "3")).await.unwrap();

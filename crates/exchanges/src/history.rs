@@ -95,7 +95,7 @@ async fn binance_bars(
             break;
         }
     }
-    Ok(merged(found, span))
+    Ok(merged(unique(found), span))
 }
 
 async fn kucoin_bars(
@@ -119,7 +119,7 @@ async fn kucoin_bars(
         from = until;
     }
     found.retain(|b: &Bar| b.open_at >= start && b.open_at < end);
-    Ok(complete(found, span, end))
+    Ok(complete(unique(found), span, end))
 }
 
 async fn luno_bars(
@@ -156,7 +156,7 @@ async fn luno_bars(
         }
     }
     found.retain(|b| b.open_at >= start && b.open_at < end);
-    Ok(complete(found, span, end))
+    Ok(complete(unique(found), span, end))
 }
 
 /// Bars of the prints that an exchange still shows. Unless all are there, the first is cut.
@@ -177,6 +177,13 @@ fn built(
         return Err(ExchangeError::Unsupported(otherwise.to_owned()));
     }
     Ok(complete(bars, span, end))
+}
+
+/// In order, each once: pages may overlap, and an interval that is told twice is one.
+fn unique(mut bars: Vec<Bar>) -> Vec<Bar> {
+    bars.sort_by_key(|bar| bar.open_at);
+    bars.dedup_by_key(|bar| bar.open_at);
+    bars
 }
 
 /// Shorter bars put together to longer ones.
@@ -254,6 +261,13 @@ mod tests {
             volume: Quantity(2),
             prints: 1,
         }
+    }
+
+    #[test]
+    fn an_interval_that_two_pages_tell_counts_once() {
+        let (one, two, three) = (bar(10, 5, 6, 4, 5), bar(11, 5, 9, 5, 8), bar(12, 8, 8, 2, 3));
+        let told = vec![one, two, two, three, one];
+        assert_eq!(unique(told), [one, two, three]);
     }
 
     #[test]

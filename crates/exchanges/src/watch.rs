@@ -190,6 +190,8 @@ pub(crate) struct Watch {
     pub(crate) drip: Drip,
     /// The newest touch could not be read: the one before it may be far from the market.
     pub(crate) is_touch_refused: bool,
+    /// Why the first question since the last answer had none: what silence comes from.
+    pub(crate) problem: Option<String>,
     reported: Option<FeedState>,
 }
 
@@ -200,6 +202,7 @@ impl Watch {
             alive_at: None,
             drip: Drip::default(),
             is_touch_refused: false,
+            problem: None,
             reported: None,
         }
     }
@@ -223,7 +226,8 @@ impl Watch {
             return FeedState::Stale("a quote was refused".into());
         }
         if self.alive_at.is_none_or(|at| now.saturating_duration_since(at) > silence) {
-            return FeedState::Stale(format!("silent for over {} ms", silence.as_millis()));
+            let why = self.problem.as_ref().map_or(String::new(), |why| format!(": {why}"));
+            return FeedState::Stale(format!("silent for over {} ms{why}", silence.as_millis()));
         }
         if self.drip.is_future {
             return FeedState::Stale("event times in the future".into());
@@ -286,6 +290,16 @@ mod tests {
         assert!(probe.unanswered(late, limit), "asking again gives no more time");
         probe.alive();
         assert!(!probe.unanswered(late, limit));
+    }
+
+    #[test]
+    fn silence_is_told_with_its_cause_where_one_is_known() {
+        let mut watch = Watch { book: BookHealth::Valid, ..Watch::new() };
+        let told =
+            |watch: &Watch| watch.judge(Ok(()), Duration::from_secs(3), SILENCE, Instant::now());
+        assert_eq!(told(&watch), FeedState::Stale("silent for over 3000 ms".into()));
+        watch.problem = Some("HTTP 502".into());
+        assert_eq!(told(&watch), FeedState::Stale("silent for over 3000 ms: HTTP 502".into()));
     }
 
     #[test]

@@ -194,8 +194,14 @@ async fn take(shard: &mut PolledShard, id: InstrumentId, result: Poll) -> Flow {
             shard.refused(Some(id), &error);
             Ok(())
         }
-        // The pair falls silent, and says so when its time is up.
-        Poll::Tickers(Err(_)) | Poll::Book(Err(_)) | Poll::Trades(Err(_)) => Ok(()),
+        // The pair falls silent, and says so with its cause when its time is up.
+        Poll::Book(Err(error)) => {
+            if let Some(feed) = shard.feeds.get_mut(&id) {
+                feed.watch.problem.get_or_insert_with(|| error.to_string());
+            }
+            Ok(())
+        }
+        Poll::Tickers(Err(_)) | Poll::Trades(Err(_)) => Ok(()),
     }
 }
 
@@ -223,6 +229,7 @@ async fn book(shard: &mut PolledShard, id: InstrumentId, reply: &Reply) -> Flow 
     match codec::decode_book(&reply.body, &feed.instrument, requested_at) {
         Ok(update) => {
             feed.watch.alive_at = Some(Instant::now());
+            feed.watch.problem = None;
             shard.book(id, reply.received_at, update).await.map(|_| ())
         }
         Err(error) => {

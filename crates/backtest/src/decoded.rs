@@ -5,7 +5,8 @@ use crate::gaps::Gap;
 use crate::recorded::{Recorded, Source, TapeError};
 use crate::tape::{Loaded, Packer};
 use domain::{
-    ClosedBar, DataGrade, FeedState, Instrument, MarketEvent, Price, Timeframe, Timestamp,
+    ClosedBar, DataGrade, FeedState, Instrument, MarketEvent, Price, Rate, Round, Timeframe,
+    Timestamp,
 };
 use engine::Input;
 
@@ -64,9 +65,9 @@ impl Market {
     /// A bar as it is told to the core.
     pub fn closed(&self, at: usize) -> ClosedBar {
         let bar = self.bars[at];
-        let half = i128::from(bar.close.0) * i128::from(self.half_spread_bp);
         // Up: the assumed spread is never nothing where one is asked for.
-        let half_spread = Price(i64::try_from((half + 9_999) / 10_000).unwrap_or(i64::MAX / 8));
+        let half = bar.close.times(Rate::from_bp(i64::from(self.half_spread_bp)), Round::Up);
+        let half_spread = half.unwrap_or(Price(i64::MAX / 8));
         ClosedBar { timeframe: self.timeframe, bar, half_spread }
     }
 

@@ -42,11 +42,11 @@ impl Shard {
             sent.pop_front();
         }
         self.note_entry(slot, &intent, world);
-        if intent.mode == Mode::Live {
+        let is_live = intent.mode == Mode::Live;
+        if is_live {
             self.keep_chance();
         }
         let mut snapshot = self.snapshot(slot, instrument, wanted.side, world);
-        let is_live = intent.mode == Mode::Live;
         let account = if is_live { self.live_risk(slot, world) } else { None };
         // Asked once: what is missing and how much was earned are one verdict.
         let verdict = is_live.then(|| self.verdict(slot, world));

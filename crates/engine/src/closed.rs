@@ -88,7 +88,7 @@ impl Shard {
         let mut late = Owners::new();
         self.fall(id, bar, bar.bar.open, &mut late, world, out);
         let (high, close) = (bar.bar.high, bar.bar.close);
-        let mut done = late.clone();
+        let mut done = Owners::from_slice(&late);
         self.rise(id, bar, &mut done, world, out);
         self.interest(id).triggers.raise_to(high, close, &late);
         // A trailing stop that the high drew up is reached by the low, which may have come after.
@@ -108,7 +108,12 @@ impl Shard {
     ) {
         let tick = world.markets.get(id).instrument.tick_size;
         let low = bar.bar.low;
-        let mut tried = bought.clone();
+        let interest = self.interest(id);
+        let is_quiet = low > interest.triggers.quiet().0;
+        if is_quiet && interest.venue.gone_through(Side::Buy, bar, tick).is_none() {
+            return;
+        }
+        let mut tried = Owners::from_slice(bought);
         loop {
             let interest = self.interest(id);
             let buy = interest.venue.gone_through(Side::Buy, bar, tick);

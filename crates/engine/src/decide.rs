@@ -30,7 +30,10 @@ impl Shard {
             if member.is_loud(of) {
                 let slot = member.slot as usize;
                 self.decide(slot, bar, may_trade, world, out);
-                member.quiet = self.quiet(slot).filter(|_| of.timeframe == Timeframe::Trade);
+                member.quiet = match of.timeframe {
+                    Timeframe::Trade => self.quiet(slot),
+                    _ => None,
+                };
             }
         }
         if let Some(Some(interest)) = self.interests.get_mut(id.0 as usize) {

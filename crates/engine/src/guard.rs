@@ -1,6 +1,6 @@
 //! What watches over bots while they trade: drawdown, losses in a row, the day, breakers.
 
-use crate::bot::{Day, Step};
+use crate::bot::{Bot, Day, Step};
 use crate::output::{BreakerRecord, Output, RiskStopRecord};
 use crate::shard::{Due, Shard, World, in_force, loss_percent};
 use crate::training::Finding;
@@ -11,6 +11,23 @@ const DECISION_SPARE: Span = Span::from_secs(60);
 
 fn rule(name: &'static str) -> Actor {
     Actor::Rule(name.into())
+}
+
+/// Is a bot stuck that should decide on bars, and when must it be looked at again?
+fn decisions(bot: &Bot, world: &World<'_>) -> Option<(bool, Timestamp)> {
+    let timeframe = bot.config().timeframe.span();
+    let (id, span) = (bot.fixed.instrument?, timeframe?);
+    let market = world.markets.get(id);
+    let since = bot.last_decision_at.max(market.fresh_since).max(Some(bot.record.created_at));
+    let since = since.unwrap_or(world.now);
+    let limit = Span((3 * span.0).max(span.0 + DECISION_SPARE.0));
+    let has_moved = market.last_print.is_some_and(|p| p.at > since + span);
+    let is_expected = bot.record.lifecycle == Lifecycle::Active && market.feed.is_fresh();
+    let is_stuck = is_expected && has_moved && world.now - since > limit;
+    // A decision moves this on without a word: it is found when the time has come. What is
+    // not expected to decide has all of its time once it is.
+    let from = if is_expected { since } else { world.now };
+    Some((is_stuck, (from + limit + Span(1)).max(world.now)))
 }
 
 impl Shard {
@@ -310,19 +327,7 @@ impl Shard {
         out: &mut Vec<Output>,
     ) -> Option<Timestamp> {
         let bot = &mut self.bots[slot];
-        let timeframe = bot.config().timeframe.span();
-        let (id, span) = (bot.fixed.instrument?, timeframe?);
-        let market = world.markets.get(id);
-        let since = bot.last_decision_at.max(market.fresh_since).max(Some(bot.record.created_at));
-        let since = since.unwrap_or(world.now);
-        let limit = Span((3 * span.0).max(span.0 + DECISION_SPARE.0));
-        let has_moved = market.last_print.is_some_and(|p| p.at > since + span);
-        let is_expected = bot.record.lifecycle == Lifecycle::Active && market.feed.is_fresh();
-        let is_stuck = is_expected && has_moved && world.now - since > limit;
-        // A decision moves this on without a word: it is found when the time has come. What is
-        // not expected to decide has all of its time once it is.
-        let from = if is_expected { since } else { world.now };
-        let again_at = (from + limit + Span(1)).max(world.now);
+        let (is_stuck, again_at) = decisions(bot, world)?;
         if is_stuck == bot.stuck_since.is_some() {
             return Some(again_at);
         }
@@ -333,6 +338,14 @@ impl Shard {
         }
         self.touch(slot);
         Some(again_at)
+    }
+
+    /// A bot's time has come, but it decided meanwhile: when to look at it instead.
+    pub(crate) fn moved_on(&self, slot: usize, world: &World<'_>) -> Option<Timestamp> {
+        let bot = &self.bots[slot];
+        let (is_stuck, again_at) = decisions(bot, world)?;
+        let is_well = !is_stuck && bot.stuck_since.is_none() && bot.day.start == world.now.day();
+        (is_well && again_at > world.now).then_some(again_at)
     }
 
     /// Sells what a bot holds, and archives it as soon as it is flat.

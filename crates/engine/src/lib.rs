@@ -13,6 +13,7 @@ mod capital;
 mod closed;
 mod command;
 mod commands;
+mod day_sum;
 mod decide;
 mod engine;
 mod entries;

@@ -1,12 +1,13 @@
 //! One account: its bots, money, simulated exchange and triggers. One writer, no sharing.
 
 use crate::bot::Bot;
+use crate::day_sum::DaySums;
 use crate::live::{Desk, LiveAction};
 use crate::markets::{Clock, Market, Markets};
 use crate::output::{AccountRecord, EmergencyRecord, Output, WalletRecord};
 use crate::pass::Pass;
 use crate::trigger::Triggers;
-use crate::watch::{DaySums, Judged, Warned, WatchDay};
+use crate::watch::{Judged, Warned, WatchDay};
 use crate::{EngineConfig, Switches};
 use domain::{
     Actor, Amount, BotId, Currency, Exchange, FeedState, InstrumentId, Lifecycle, Mode, Policy,

@@ -1,6 +1,6 @@
 //! Prices at which something must happen, ordered: a tick touches only what it crosses.
 
-use domain::{Price, Rate};
+use domain::{Price, Rate, Round};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
@@ -31,14 +31,7 @@ impl Trailing {
 
 /// A price this share below another, rounded up: a stop rather fires a hair early.
 pub(crate) fn below(price: Price, distance: Rate) -> Price {
-    let kept = Rate::ONE.0 - distance.0;
-    // Mostly it fits 64 bits, where a division is one instruction.
-    if let Some(scaled) = price.0.checked_mul(kept).and_then(|s| s.checked_add(Rate::ONE.0 - 1)) {
-        return Price(scaled.div_euclid(Rate::ONE.0));
-    }
-    let kept = i128::from(kept);
-    let scaled = i128::from(price.0) * kept;
-    Price((scaled + i128::from(Rate::ONE.0) - 1).div_euclid(i128::from(Rate::ONE.0)) as i64)
+    price.times(Rate(Rate::ONE.0 - distance.0), Round::Up).unwrap_or(Price(i64::MAX))
 }
 
 /// A price this share above another, rounded up: a target is reached, not almost reached.
@@ -81,6 +74,12 @@ impl Triggers {
     #[inline]
     pub(crate) fn is_quiet(&self, bid: Price) -> bool {
         self.window.is_some_and(|(low, high)| bid > low && bid < high)
+    }
+
+    /// The prices strictly between which nothing fires and no high is raised.
+    pub(crate) fn quiet(&mut self) -> (Price, Price) {
+        let window = self.window.unwrap_or_else(|| self.quiet_window());
+        *self.window.insert(window)
     }
 
     /// Sets what fires at fixed prices; `None` removes.
@@ -204,6 +203,9 @@ impl Triggers {
 
     /// Takes a new high into account without firing anything; who is left out saw only `last`.
     pub(crate) fn raise_to(&mut self, high: Price, last: Price, left_out: &[u32]) {
+        if left_out.is_empty() && high < self.quiet().1 {
+            return;
+        }
         let mut late: Vec<(u32, Price, Rate)> = Vec::new();
         for owner in left_out {
             let distance = self.by_owner.get(owner).and_then(|o| o.trail);

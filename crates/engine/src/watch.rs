@@ -3,6 +3,7 @@
 //!
 //! Worked out in the supervision pass, from sums that it keeps: a trade costs nothing more.
 
+use crate::day_sum::{DaySum, DaySums, add, percent, total};
 use crate::output::{BreakerRecord, Output};
 use crate::shard::{Shard, World};
 use crate::view::BreakerView;
@@ -16,35 +17,6 @@ use std::collections::BTreeSet;
 
 /// A warning is told again only after its figure fell below this share of its limit.
 const CLEARED_BELOW: (i64, i64) = (9, 10);
-
-/// Opening equity and loss of the day in one currency.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct DaySum {
-    pub(crate) opening: Amount,
-    pub(crate) loss: Amount,
-}
-
-impl DaySum {
-    /// Is the loss surely below this many percent of the opening? Told without a division; where it
-    /// says no, [`percent`] tells.
-    fn is_within(&self, percent: Amount) -> bool {
-        let lost = self.loss.or_zero().atoms().checked_mul(100 * Amount::ONE.atoms());
-        let limit = self.opening.atoms().checked_mul(percent.atoms());
-        lost.zip(limit).is_some_and(|(lost, limit)| lost < limit)
-    }
-}
-
-/// Such sums by currency; an account has few.
-pub(crate) type DaySums = SmallVec<[(Currency, DaySum); 2]>;
-
-/// Sorted by currency, so that nothing hangs on who came first.
-pub(crate) fn add(sums: &mut DaySums, currency: Currency, opening: Amount, loss: Amount) {
-    let at = sums.partition_point(|(c, _)| *c < currency);
-    match sums.get_mut(at).filter(|(c, _)| *c == currency) {
-        Some((_, sum)) => (sum.opening, sum.loss) = (sum.opening + opening, sum.loss + loss),
-        None => sums.insert(at, (currency, DaySum { opening, loss })),
-    }
-}
 
 /// A circuit breaker of an account or of the fleet that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,34 +154,6 @@ pub(crate) fn breaker_actor() -> Actor {
     Actor::Rule("circuit breaker".into())
 }
 
-/// The sums in one currency: as they are where there is but one, else in `into`.
-///
-/// # Errors
-/// The currency that has no rate, or one too old for limits.
-pub(crate) fn total(
-    sums: &DaySums,
-    into: Currency,
-    age_max_s: u32,
-    world: &World<'_>,
-) -> Result<DaySum, Currency> {
-    if let [(_, only)] = sums.as_slice() {
-        return Ok(*only);
-    }
-    let mut total = DaySum::default();
-    for (currency, sum) in sums {
-        let rate = world.markets.limit_rate(*currency, into, world.now, age_max_s);
-        let in_it = |a: Amount| a.product(rate?, Round::Down);
-        let (opening, loss) = in_it(sum.opening).zip(in_it(sum.loss)).ok_or(*currency)?;
-        (total.opening, total.loss) = (total.opening + opening, total.loss + loss);
-    }
-    Ok(total)
-}
-
-/// Loss over opening, in percent.
-pub(crate) fn percent(sum: DaySum) -> Amount {
-    crate::shard::loss_percent(sum.opening, sum.opening - sum.loss)
-}
-
 impl Shard {
     /// A bot is archived: what it lost today stays lost today.
     pub(crate) fn keep_loss(&mut self, slot: usize, world: &World<'_>) {
@@ -221,17 +165,29 @@ impl Shard {
         let (quote, loss) = (bot.books.symbol.quote, opening - bot.books.cash);
         if self.watch.start == bot.day.start {
             add(&mut self.watch.gone, quote, opening, loss);
+            self.pass.is_still = false;
             self.is_dirty = true;
         }
     }
 
-    /// Judges the account's day and its shares; what is new is told.
+    fn grounds(&self, world: &World<'_>) -> Grounds {
+        let (today, policy_version) = (world.now.day(), self.policy(world).0);
+        Grounds { today, policy_version, has_bodyguard: world.switches.bodyguard }
+    }
+
+    /// Is the last verdict the one that the same sums would have now?
+    pub(crate) fn is_judged(&self, world: &World<'_>) -> bool {
+        self.judged.as_ref().is_some_and(|judged| judged.grounds == self.grounds(world))
+    }
+
+    /// Judges the account's day and its shares; what is new is told. Says whether there was anything
+    /// to judge: the same sums have the same verdict.
     pub(crate) fn watch_account(
         &mut self,
         mut tally: Tally,
         world: &World<'_>,
         out: &mut Vec<Output>,
-    ) {
+    ) -> bool {
         let today = world.now.day();
         if self.watch.start != today {
             if let Some(tripped) = self.watch.begin(today) {
@@ -244,19 +200,17 @@ impl Shard {
         for (currency, sum) in &self.watch.gone {
             tally.add(*currency, sum.opening, sum.loss);
         }
-        let (policy_version, policy) = self.policy(world);
+        let (grounds, policy) = (self.grounds(world), self.policy(world).1);
         let (maximum, breaker, age_max_s) = (
             policy.daily_loss_max_percent,
             policy.breaker_account_day_percent,
             policy.rate_age_max_s,
         );
-        let has_bodyguard = world.switches.bodyguard;
-        let grounds = Grounds { today, policy_version, has_bodyguard };
         // Over several currencies a verdict rests on rates, too.
         let is_one = tally.sums.len() <= 1;
         let judged = self.judged.as_ref().filter(|_| is_one);
         if judged.is_some_and(|j| j.grounds == grounds && j.tally == tally) {
-            return;
+            return false;
         }
         self.sums = DaySums::from_slice(&tally.sums);
         let reporting = self.record.reporting_currency;
@@ -279,6 +233,7 @@ impl Shard {
             self.warn_of_shares(&exposure, world, out);
         }
         self.judged = is_one.then_some(Judged { tally, grounds });
+        true
     }
 
     fn judge_day(

@@ -4,6 +4,10 @@
 use domain::{BookUpdate, Level, Price, Touch};
 use std::collections::BTreeMap;
 
+/// No market prints a hundred times what it quotes, or a hundredth: the exchanges' own bands end
+/// long before.
+const ABSURD: i64 = 100;
+
 /// Price → quantity, at the instrument's scale.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Depth {
@@ -31,25 +35,19 @@ impl Depth {
         set(&mut self.asks, &update.asks);
     }
 
-    pub(crate) fn is_crossed(&self) -> bool {
-        match (self.bids.last_key_value(), self.asks.first_key_value()) {
-            (Some((bid, _)), Some((ask, _))) => bid >= ask,
-            _ => false,
-        }
-    }
-}
-
-/// No market prints a hundred times what it quotes, or a hundredth: the exchanges' own bands end
-/// long before.
-const ABSURD: i64 = 100;
-
-impl Depth {
     /// Is a print so far from what is quoted that it cannot be one?
     pub(crate) fn is_absurd(&self, price: Price) -> bool {
         let bid = self.bids.last_key_value().map(|(bid, _)| *bid);
         let ask = self.asks.first_key_value().map(|(ask, _)| *ask);
         let is_above = ask.is_some_and(|ask| price.0 / ABSURD >= ask);
         is_above || bid.is_some_and(|bid| price.0 <= bid / ABSURD)
+    }
+
+    pub(crate) fn is_crossed(&self) -> bool {
+        match (self.bids.last_key_value(), self.asks.first_key_value()) {
+            (Some((bid, _)), Some((ask, _))) => bid >= ask,
+            _ => false,
+        }
     }
 }
 

@@ -40,7 +40,10 @@ fn the_newest_points_of_a_bot_are_read_oldest_first_and_only_by_its_account() {
     with_other.push(point(8, 600, Some("1"), "0"));
     let (_dir, store) = stored(&with_other);
     let read = |account, from: Option<Timestamp>, to, limit| {
-        store.reader().equity(Some(AccountId(account)), BotId(7), from, to, limit).unwrap()
+        store
+            .reader()
+            .equity(Some(AccountId(account)), (BotId(7), Mode::Paper), from, to, limit)
+            .unwrap()
     };
     assert_eq!(read(1, None, None, 100), all);
     assert_eq!(read(1, None, None, 2), all[3..]);
@@ -51,7 +54,7 @@ fn the_newest_points_of_a_bot_are_read_oldest_first_and_only_by_its_account() {
 #[test]
 fn a_point_told_twice_is_the_later_one() {
     let (_dir, store) = stored(&[point(7, 0, None, "0"), point(7, 0, Some("3"), "0")]);
-    let points = store.reader().equity(None, BotId(7), None, None, 10).unwrap();
+    let points = store.reader().equity(None, (BotId(7), Mode::Paper), None, None, 10).unwrap();
     assert_eq!(points, [point(7, 0, Some("3"), "0")]);
 }
 

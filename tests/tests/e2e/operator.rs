@@ -1,6 +1,6 @@
 //! Backup and restore over the binary, and secrets that are nowhere to be found.
 
-use crate::harness::{PATIENCE, Place, Product, run_to_end};
+use crate::harness::{PATIENCE, Place, Product, run_to_end, until};
 use crate::market::{config, fund, sandbox, start};
 use domain::Exchange;
 use reqwest::Method;
@@ -117,6 +117,12 @@ async fn no_secret_is_in_logs_store_streams_errors_arguments_or_backups() {
         let tested = product.try_send(Method::POST, &path, None, None).await.unwrap();
         clean("the answer of testing a key", tested.1.to_string().as_bytes());
     }
+    // Stored while the program runs: health knows of them nonetheless.
+    until("health counts the keys", PATIENCE, || async {
+        let keys = product.get("/health").await["checks"]["keys"].clone();
+        (keys["detail"] == "3 stored, all open" && keys["status"] == "healthy").then_some(())
+    })
+    .await;
     // Bodies that are refused: a wrong name, a wrong type, a missing part, a part that is empty.
     for (path, body) in [
         ("binance", json!({"key": SECRETS[0], "secret": SECRETS[1], "more": 1})),

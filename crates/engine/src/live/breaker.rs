@@ -1,10 +1,11 @@
 //! Circuit breakers of real money: an account's live day, and that of all accounts. Once tripped they
 //! stay so until a person closes them.
 
+use crate::day_sum::{DaySum, DaySums, add, percent, total};
 use crate::engine::Engine;
 use crate::output::Output;
 use crate::shard::{Shard, World};
-use crate::watch::{DaySum, DaySums, Tripped, add, breaker_actor, breaker_record, percent, total};
+use crate::watch::{Tripped, breaker_actor, breaker_record};
 use domain::{Amount, CancelReason, Currency, Lifecycle, Mode, Timestamp};
 
 impl Shard {

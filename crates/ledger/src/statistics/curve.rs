@@ -31,6 +31,8 @@ pub struct Curve {
     longest: Span,
     /// Below the peak since it was reached.
     is_under: bool,
+    /// The largest fall from it.
+    fallen: Amount,
     sum: f64,
     points: u64,
 }
@@ -48,10 +50,15 @@ impl Curve {
                 self.longest = self.longest.max(at - peak_at);
             }
             self.peak = Some((at, equity));
+            self.fallen = Amount::ZERO;
             return;
         }
         self.is_under = true;
         let fall = peak - equity;
+        if fall <= self.fallen {
+            return;
+        }
+        self.fallen = fall;
         if self.found.max_drawdown.is_none_or(|deepest| fall > deepest) {
             self.found.max_drawdown = Some(fall);
         }

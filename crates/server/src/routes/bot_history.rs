@@ -133,12 +133,11 @@ async fn equity(
 ) -> Result<Json<Value>, Problem> {
     let limit = stretch.limit()?;
     let bot = find(&state, &scope, BotId(id)).await?;
-    let (account, bot_id) = (scope.account, bot.record.id);
-    let points = state
-        .read(move |reader| reader.equity(Some(account), bot_id, stretch.from, stretch.to, limit));
-    let mode = bot.record.mode;
-    let mut points = points.await?;
-    points.retain(|point| point.mode == mode);
+    let (account, bot_id, mode) = (scope.account, bot.record.id, bot.record.mode);
+    let points = state.read(move |reader| {
+        reader.equity(Some(account), (bot_id, mode), stretch.from, stretch.to, limit)
+    });
+    let points = points.await?;
     let point = |(p, fall): (&EquityRecord, Option<f64>)| json!({ "at": p.at, "equity": p.equity, "flow": p.flow, "drawdown_percent": fall });
     let points: Vec<Value> = points.iter().zip(curve::falls(&points)).map(point).collect();
     Ok(Json(json!({

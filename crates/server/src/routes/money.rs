@@ -165,8 +165,8 @@ async fn portfolio_equity(
         let mut records = Vec::new();
         for bot in bots {
             // Twice: points of flows come between those of the clock.
-            let own = reader.equity(Some(account), bot, Some(from), None, 2 * each)?;
-            records.extend(own.into_iter().filter(|record| record.mode == mode));
+            let own = reader.equity(Some(account), (bot, mode), Some(from), None, 2 * each)?;
+            records.extend(own);
         }
         Ok(records)
     });

@@ -38,12 +38,10 @@ async fn curve_of(
     scope: &Scope,
     bot: &BotView,
 ) -> Result<Vec<EquityRecord>, Problem> {
-    let (account, id, mode) = (scope.account, bot.record.id, bot.record.mode);
+    let (account, of) = (scope.account, (bot.record.id, bot.record.mode));
     let read =
-        state.read(move |reader| reader.equity(Some(account), id, None, None, EQUITY_POINTS_MAX));
-    let mut records = read.await?;
-    records.retain(|record| record.mode == mode);
-    Ok(records)
+        state.read(move |reader| reader.equity(Some(account), of, None, None, EQUITY_POINTS_MAX));
+    read.await
 }
 
 /// Gain of the coin in percent since then, by the exchange's own bars.

@@ -30,7 +30,7 @@ impl ReadPool {
     pub fn equity(
         &self,
         account: Option<AccountId>,
-        bot_id: BotId,
+        (bot_id, mode): (BotId, Mode),
         from: Option<Timestamp>,
         to: Option<Timestamp>,
         limit: usize,
@@ -38,6 +38,7 @@ impl ReadPool {
         let query = Query::new("SELECT * FROM equity")
             .and("+account_id = ?", account.map(|a| a.0))
             .and("bot_id = ?", Some(bot_id.0))
+            .and("+mode = ?", Some(word(mode)?))
             .between("at", from, to);
         let limit = limit.clamp(1, EQUITY_POINTS_MAX);
         let mut points = self.up_to(query, "at DESC", limit, point)?;

@@ -128,9 +128,8 @@ fn place(params: &Grid, state: &mut Levels, context: &Context<'_>) {
 }
 
 fn around(close: Price, half: Rate) -> Option<(Price, Price)> {
-    let part = i128::from(close.0) * i128::from(half.0) / i128::from(Rate::ONE.0);
-    let part = i64::try_from(part).ok()?;
-    Some((Price(close.0 - part), Price(close.0.checked_add(part)?)))
+    let part = close.times(half, Round::Down)?;
+    Some((close - part, Price(close.0.checked_add(part.0)?)))
 }
 
 pub(crate) fn on_fill(
@@ -169,10 +168,9 @@ pub(crate) fn on_fill(
 
 pub(crate) fn stop_price(params: &Grid, state: &Levels, instrument: &Instrument) -> Option<Price> {
     let (lower, _) = state.range?;
-    let share = i128::from(Rate::ONE.0 - params.stop_margin.0);
-    let stop = i128::from(lower.0) * share / i128::from(Rate::ONE.0);
-    let stop = i64::try_from(stop).ok().filter(|p| *p > 0)?;
-    Some(instrument.on_tick(Price(stop), Side::Buy))
+    let kept = Rate(Rate::ONE.0 - params.stop_margin.0);
+    let stop = lower.times(kept, Round::Down).filter(|p| p.0 > 0)?;
+    Some(instrument.on_tick(stop, Side::Buy))
 }
 
 pub(crate) fn explain(params: &Grid, state: &Levels, context: &Context<'_>) -> String {

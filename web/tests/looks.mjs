@@ -83,6 +83,9 @@ async function faults(page) {
   });
 }
 
+/** By how much the page can be pushed aside. */
+const beyond = (page) => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+
 async function look(page, url, path, name, isAxe) {
   await page.goto(`${url}/#${path}`);
   await settled(page);
@@ -96,7 +99,7 @@ async function look(page, url, path, name, isAxe) {
   await page.screenshot({ path: `${SHOTS}/${name}.png` });
   // Colours of the dark theme are judged where most of them are.
   if (name.endsWith("-light") || /^overview-\d+-dark$/.test(name)) changed.push(...(await differences(page, name)));
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  const over = await beyond(page);
   const found = isAxe ? await faults(page) : [];
   found.push(...changed);
   if (over > 0) found.push(`runs over the edge by ${over} px`);
@@ -132,6 +135,21 @@ export const looks = [
         assert.deepEqual(found, []);
         assert.deepEqual(page.wrongs, []);
       }
+    },
+  ],
+  [
+    "a_gate_of_large_and_unknown_figures_stays_within_a_telephone",
+    async ({ product, chrome }) => {
+      const page = await signedIn(chrome, product.url, SHAPES[3]);
+      await page.route("**/api/bots/*/live-gate", async (route) => {
+        const gate = await (await route.fetch()).json();
+        gate.conditions.forEach((c, i) => Object.assign(c, { pass: false, figure: i % 2 ? "-123456789012.12345678" : null }));
+        await route.fulfill({ json: gate });
+      });
+      await page.goto(`${product.url}/#/bots/1?tab=gate`);
+      await settled(page);
+      assert.equal(await beyond(page), 0);
+      assert.ok(await page.getByRole("group", { name: "Conditions" }).evaluate((table) => table.scrollWidth > table.clientWidth));
     },
   ],
   [

@@ -12,6 +12,7 @@ import { PNG } from "pngjs";
 import { SHOTS } from "./product.mjs";
 
 const REFERENCES = new URL("./pictures/", import.meta.url).pathname;
+const FONTS = new URL("../node_modules/@fontsource/dejavu-sans/files/", import.meta.url).pathname;
 /** How wide a page is kept, and how much of its height is looked at, by the width of the window. */
 const KEPT = { 1440: { width: 360, height: 1520 }, 390: { width: 195, height: 1600 } };
 /** Of a channel's 256 values so many are kept apart: text's edges do not fill the file. */
@@ -19,8 +20,8 @@ const SHADES = 16;
 /** From here on two pixels differ, as pixelmatch counts it: 0 to 1. */
 const THRESHOLD = 0.08;
 /**
- * Share of pixels that may differ. Five runs without a change, on a machine that did other things,
- * differed by 0.028 % where most; another colour of live alone is 0.059 % (`live.mjs` prints it).
+ * Share of pixels that may differ. Two runs without a change differed nowhere; another colour of live
+ * alone is 0.059 % (`live.mjs` prints it).
  */
 const SHARE_MAX = 0.0003;
 
@@ -60,9 +61,13 @@ async function still() {
     node.replaceChildren();
     Object.assign(node.style, { display: "block", height: "72px", minHeight: "0", padding: "0" });
   }
+  // Blocked orders are a line from their second ten minutes on.
+  for (const node of all(".under:has(.uplot)")) node.remove();
   // A line is drawn from its second point on; until then a sentence stands there.
   for (const node of all(".uplot")) Object.assign(node.parentElement.style, { height: "72px", minHeight: "0", overflow: "hidden" });
   for (const node of all(".uplot, .tv-lightweight-charts, canvas")) node.style.visibility = "hidden";
+  // How many codes or states there are is the day's; one stands for them.
+  for (const node of all(".chip + .chip")) node.remove();
   for (const node of all(".chip")) [node.className, node.textContent] = ["chip", "Text"];
   for (const node of all(".book i, .bar > i")) [node.style.width, node.className] = ["50%", ""];
   for (const node of all("main .value")) [node.textContent, node.style.color] = ["0", "inherit"];
@@ -79,7 +84,7 @@ async function still() {
     node.setAttribute("value", plain(node.getAttribute("value") ?? ""));
   }
   const rules = new CSSStyleSheet();
-  rules.replaceSync("*, *::before, *::after { animation: none !important; transition: none !important } .up, .down, .warn { color: inherit !important }");
+  rules.replaceSync("* { font-family: Pictures !important } *, *::before, *::after { animation: none !important; transition: none !important } .up, .down, .warn { color: inherit !important }");
   window.__before = { body: document.body, rules, scroll: window.scrollY };
   document.adoptedStyleSheets.push(rules);
   document.body.replaceWith(copy);
@@ -119,34 +124,24 @@ function small(bytes, width) {
 /** Areas of one colour: unfiltered they pack best. */
 const packed = (png) => PNG.sync.write(png, { colorType: 2, deflateLevel: 9, deflateStrategy: 0, filterType: 0 });
 
-/** How wide this machine writes: other fonts make another picture of the same page. */
-function letters() {
-  const widths = ["400 13px system-ui", "650 20px system-ui", "400 12px ui-monospace"].map((font) => {
-    const pen = document.createElement("canvas").getContext("2d");
-    pen.font = font;
-    return pen.measureText("Emergency stop, 0123456789 USDT").width.toFixed(1);
-  });
-  return `${widths.join(" ")}\n`;
-}
-
-/** Asked once: may pictures of this machine be compared with the references? */
-let alike = null;
-async function isAlike(page) {
-  const file = `${REFERENCES}letters.txt`;
-  const here = await page.evaluate(letters);
-  if (process.env.PICTURES === "write") {
-    mkdirSync(REFERENCES, { recursive: true });
-    writeFileSync(file, here);
+/** Letters that are everywhere the same: a machine's own fonts make another picture of the same page. */
+async function lettered(page) {
+  if (await page.evaluate(() => "__lettered" in window)) return;
+  for (const weight of ["400", "700"]) {
+    const bytes = readFileSync(`${FONTS}dejavu-sans-latin-${weight}-normal.woff2`).toString("base64");
+    await page.evaluate(
+      async ([weight, bytes]) => document.fonts.add(await new FontFace("Pictures", Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0)), { weight }).load()),
+      [weight, bytes],
+    );
   }
-  const there = existsSync(file) ? readFileSync(file, "utf8") : "none";
-  if (here !== there) console.log(`       pictures: SKIPPED, for this machine has other fonts than the references': ${here.trim()}, not ${there.trim()}; outlines are compared`);
-  return here === there;
+  await page.evaluate(() => (window.__lettered = true));
 }
 
 /** The page as a small picture of its standing form. */
 async function drawn(page) {
   const window = page.viewportSize();
   const { width, height } = KEPT[window.width];
+  await lettered(page);
   // What lies under the pointer looks another way.
   await page.mouse.move(0, 0);
   await page.evaluate(still);
@@ -159,31 +154,43 @@ async function drawn(page) {
 
 /** The share of pixels in which two differ, and the picture that marks them. */
 function beside(old, now) {
-  if (old.width !== now.width || old.height !== now.height) return { share: 1, marks: now };
+  if (old.width !== now.width || old.height !== now.height) return { share: 1, marks: now, where: "its size" };
   const marks = new PNG({ width: now.width, height: now.height });
-  const count = pixelmatch(old.data, now.data, marks.data, now.width, now.height, { threshold: THRESHOLD, includeAA: true });
-  return { share: count / (now.width * now.height), marks };
+  const count = pixelmatch(old.data, now.data, marks.data, now.width, now.height, { threshold: THRESHOLD, includeAA: true, diffMask: true });
+  return { share: count / (now.width * now.height), marks, where: bounds(marks) };
+}
+
+/** The corners of what is marked, in the small picture's pixels: a log has no picture to look at. */
+function bounds(marks) {
+  const [xs, ys] = [[], []];
+  for (let at = 0; at < marks.width * marks.height; at++) {
+    if (marks.data[at * 4 + 3] === 0) continue;
+    xs.push(at % marks.width);
+    ys.push(Math.floor(at / marks.width));
+  }
+  const range = (all) => `${all.reduce((a, b) => Math.min(a, b))} to ${all.reduce((a, b) => Math.max(a, b))}`;
+  return xs.length > 0 ? `x ${range(xs)}, y ${range(ys)} of ${marks.width} x ${marks.height}` : "nowhere";
 }
 
 const percent = (share) => `${(share * 100).toFixed(3)} %`;
 
 /** What differs from the reference, in a sentence; nothing where it is as it was. */
 export async function differences(page, name) {
-  if (!(await (alike ??= isAlike(page)))) return [];
   const now = await drawn(page);
   const reference = `${REFERENCES}${name}.png`;
   if (process.env.PICTURES === "write") {
+    mkdirSync(REFERENCES, { recursive: true });
     writeFileSync(reference, packed(now));
     return [];
   }
   if (!existsSync(reference)) return [`${name}: has no picture to compare with; PICTURES=write makes it`];
   const old = PNG.sync.read(readFileSync(reference));
-  const { share, marks } = beside(old, now);
-  if (process.env.PICTURES === "measure" && share > 0) console.log(`       ${name}: ${percent(share)}`);
+  const { share, marks, where } = beside(old, now);
+  if (process.env.PICTURES === "measure" && share > 0) console.log(`       ${name}: ${percent(share)} at ${where}`);
   if (share <= SHARE_MAX) return [];
   const files = { "-new": now, "-reference": old, "-difference": marks };
   for (const [what, png] of Object.entries(files)) writeFileSync(`${SHOTS}/${name}${what}.png`, packed(png));
-  return [`${name}: ${percent(share)} of its picture differ: ${Object.keys(files).map((what) => `target/dashboard/${name}${what}.png`).join(", ")}; PICTURES=write where that is meant`];
+  return [`${name}: ${percent(share)} of its picture differ, at ${where}: ${Object.keys(files).map((what) => `target/dashboard/${name}${what}.png`).join(", ")}; PICTURES=write where that is meant`];
 }
 
 /** Would this change of style be seen? The page is as it was afterwards. */

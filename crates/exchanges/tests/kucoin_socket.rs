@@ -43,25 +43,45 @@ fn priced(id: i64, price: &str) -> Message {
         "q": "0.1", "s": "BTC-USDT", "ti": id.to_string()}}))
 }
 
-/// Greets, then acknowledges as many subscriptions as asked for; pings are answered meanwhile.
-async fn accept(socket: &mut WebSocket, greet: bool, count: usize) -> Vec<Value> {
-    if greet {
-        let welcome = json!({"sessionId": "x", "message": "welcome", "pingInterval": 18000});
-        socket.send(binary(welcome)).await.unwrap();
+async fn greet(socket: &mut WebSocket) {
+    let welcome = json!({"sessionId": "x", "message": "welcome", "pingInterval": 18000});
+    socket.send(binary(welcome)).await.unwrap();
+}
+
+/// The next thing asked for; pings are answered meanwhile. Nothing once the socket is closed.
+async fn asked(socket: &mut WebSocket) -> Option<Value> {
+    loop {
+        let Some(Ok(Message::Text(text))) = socket.recv().await else { return None };
+        let frame: Value = serde_json::from_str(&text).unwrap();
+        if frame["type"] != "ping" {
+            return Some(frame);
+        }
+        let pong = json!({"type": "pong", "id": frame["id"], "ts": NS});
+        socket.send(binary(pong)).await.unwrap();
+    }
+}
+
+async fn acknowledge(socket: &mut WebSocket, frame: &Value) {
+    socket.send(binary(json!({"id": frame["id"], "result": true}))).await.unwrap();
+}
+
+/// Greets, then acknowledges as many subscriptions as asked for.
+async fn accept(socket: &mut WebSocket, is_new: bool, count: usize) -> Vec<Value> {
+    if is_new {
+        greet(socket).await;
     }
     let mut seen = Vec::new();
     while seen.len() < count {
-        let Some(Ok(Message::Text(text))) = socket.recv().await else { break };
-        let frame: Value = serde_json::from_str(&text).unwrap();
-        if frame["type"] == "ping" {
-            let pong = json!({"type": "pong", "id": frame["id"], "ts": NS});
-            socket.send(binary(pong)).await.unwrap();
-            continue;
-        }
-        socket.send(binary(json!({"id": frame["id"], "result": true}))).await.unwrap();
+        let Some(frame) = asked(socket).await else { break };
+        acknowledge(socket, &frame).await;
         seen.push(frame);
     }
     seen
+}
+
+fn past() -> String {
+    let row = |id: i64| json!({"sequence": id.to_string(), "price": "100", "size": "1", "side": "buy", "time": NS});
+    json!({"code": "200000", "data": [row(503), row(509)]}).to_string()
 }
 
 #[tokio::test]
@@ -132,40 +152,57 @@ async fn snapshot_deltas_gap_resubscription_and_reconnect() {
 async fn a_book_alone_is_not_fresh_while_missed_trades_are_owed() {
     let fake = Fake::start().await;
     fake.answer("/api/v2/symbols", symbols());
-    let row = |id: i64| json!({"sequence": id.to_string(), "price": "100", "size": "1", "side": "buy", "time": NS});
-    let past = json!({"code": "200000", "data": [row(503), row(509)]});
-    fake.answer("/api/v1/market/histories", past.to_string());
+    fake.answer("/api/v1/market/histories", past());
     let (connector, mut out) = server::start(config(Exchange::Kucoin, &fake));
     let list = next_instruments(&mut out).await;
     let resume = Resume { last_print_id: 503, last_print_at: domain::Timestamp(NS) };
     connector.subscribe(InstrumentId(1), list[0].clone(), Some(resume));
     let mut socket = fake.socket().await;
-    let welcome = json!({"sessionId": "x", "message": "welcome", "pingInterval": 18000});
-    socket.send(binary(welcome)).await.unwrap();
-    let mut asked = Vec::new();
-    while asked.len() < 2 {
-        let Some(Ok(Message::Text(text))) = socket.recv().await else { panic!("no socket") };
-        let frame: Value = serde_json::from_str(&text).unwrap();
-        match frame["type"] == "ping" {
-            true => {
-                let pong = json!({"type": "pong", "id": frame["id"], "ts": NS});
-                socket.send(binary(pong)).await.unwrap();
-            }
-            false => asked.push(frame),
-        }
-    }
-    let of = |channel: &str| asked.iter().find(|f| f["channel"] == channel).unwrap()["id"].clone();
-    let ack = |id: Value| binary(json!({"id": id, "result": true}));
-    socket.send(ack(of("obu"))).await.unwrap();
+    greet(&mut socket).await;
+    let both = [asked(&mut socket).await.unwrap(), asked(&mut socket).await.unwrap()];
+    let of = |channel: &str| both.iter().find(|f| f["channel"] == channel).unwrap();
+    acknowledge(&mut socket, of("obu")).await;
     socket.send(obu("snapshot", 100, 100, "100", "1")).await.unwrap();
     assert!(until(&mut out, server::book).await.is_snapshot);
-    socket.send(ack(of("trade"))).await.unwrap();
+    acknowledge(&mut socket, of("trade")).await;
     let first = until(&mut out, |event| match event {
         MarketEvent::Feed { state: FeedState::Fresh, .. } => Some(None),
         event => server::print(event).map(Some),
     });
     assert_eq!(first.await.map(|print| print.id), Some(509), "fresh before it was whole");
     assert_eq!(until(&mut out, server::feed).await, FeedState::Fresh);
+}
+
+#[tokio::test]
+async fn trades_that_are_never_acknowledged_are_asked_for_again() {
+    let fake = Fake::start().await;
+    fake.answer("/api/v2/symbols", symbols());
+    fake.answer("/api/v1/market/histories", past());
+    let mut config = config(Exchange::Kucoin, &fake);
+    config.timings.snapshot_alarm = Duration::from_millis(100);
+    let (connector, mut out) = server::start(config);
+    let list = next_instruments(&mut out).await;
+    let resume = Resume { last_print_id: 503, last_print_at: domain::Timestamp(NS) };
+    connector.subscribe(InstrumentId(1), list[0].clone(), Some(resume));
+    let mut socket = fake.socket().await;
+    greet(&mut socket).await;
+    for _ in 0..2 {
+        let frame = asked(&mut socket).await.unwrap();
+        if frame["channel"] == "obu" {
+            acknowledge(&mut socket, &frame).await;
+        }
+    }
+    socket.send(obu("snapshot", 100, 100, "100", "1")).await.unwrap();
+    until(&mut out, |event| match event {
+        MarketEvent::Feed { state: FeedState::Stale(why), .. } => {
+            why.contains("no acknowledgement of trades").then_some(())
+        }
+        _ => None,
+    })
+    .await;
+    let again = accept(&mut socket, false, 4).await;
+    assert_eq!(again[2]["channel"], "trade");
+    assert_eq!(until(&mut out, server::print).await.id, 509);
 }
 
 #[tokio::test]

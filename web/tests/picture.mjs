@@ -20,8 +20,8 @@ const SHADES = 16;
 /** From here on two pixels differ, as pixelmatch counts it: 0 to 1. */
 const THRESHOLD = 0.08;
 /**
- * Share of pixels that may differ. Two runs without a change differed nowhere; another colour of live
- * alone is 0.059 % (`live.mjs` prints it).
+ * Share of pixels that may differ. Three runs without a change differed nowhere; another colour of
+ * live alone is 0.059 % (`live.mjs` prints it).
  */
 const SHARE_MAX = 0.0003;
 
